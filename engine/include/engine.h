@@ -1,0 +1,248 @@
+/* engine.h: the one boundary between the C++ program and the Rust bridge over Wasmtime.
+ *
+ * Mechanism only. Nothing here knows about tenants, routes or limits tables: the caller states every bound.
+ *
+ * Conventions
+ *   - Every handle is owned by the caller and freed by its eng_*_free. Freeing NULL is allowed.
+ *   - eng_slice is borrowed for the duration of the call that takes it, unless said otherwise.
+ *   - eng_buffer is owned by the receiver and given back with eng_buffer_free.
+ *   - A fallible function returns true on success; on failure it fills *error (never NULL) and returns false.
+ *   - No panic and no trap crosses the boundary: a panic becomes ENG_ERROR_INTERNAL / ENG_OUTCOME_INTERNAL.
+ *   - Threads: eng_engine, eng_code and eng_image may be used from any thread at once. An eng_call belongs to one
+ *     thread at a time; its waker may fire on any thread.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct eng_engine eng_engine; /* compiler, linkers, instance pool, epoch ticker, timers */
+typedef struct eng_code eng_code;     /* compiled machine code of one core module or component */
+typedef struct eng_image eng_image;   /* code linked against a capability set; ready to instantiate */
+typedef struct eng_call eng_call;     /* one fresh instance and the call running in it */
+
+typedef struct {
+  const uint8_t* data;
+  size_t size;
+} eng_slice;
+
+typedef struct {
+  uint8_t* data;
+  size_t size;
+  size_t capacity;
+} eng_buffer;
+
+void eng_buffer_free(eng_buffer buffer);
+
+typedef enum {
+  ENG_ERROR_NONE = 0,
+  ENG_ERROR_INVALID_BINARY = 1,     /* not a valid core module or component; message has the offset */
+  ENG_ERROR_COMPILE = 2,            /* valid, but the compiler refuses it */
+  ENG_ERROR_INCOMPATIBLE_CACHE = 3, /* serialized by another engine version or for another machine */
+  ENG_ERROR_LINK = 4,               /* an import that the capability set does not offer; message names it */
+  ENG_ERROR_NO_SUCH_EXPORT = 5,     /* message lists what is exported */
+  ENG_ERROR_AMBIGUOUS_EXPORT = 6,   /* short name fits several exports; message lists them */
+  ENG_ERROR_BAD_PARAMS = 7,         /* message begins with the path: "params[1].zip: expected u32, got string" */
+  ENG_ERROR_CONFIG = 8,             /* a setting or an option cannot be honoured */
+  ENG_ERROR_INTERNAL = 9            /* a bug or a panic */
+} eng_error_kind;
+
+typedef struct {
+  eng_error_kind kind;
+  eng_buffer message; /* UTF-8, one line */
+} eng_error;
+
+/* ---- engine ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t pool_instances;      /* simultaneous core instances; 0 = on-demand allocation instead of a pool */
+  uint64_t pool_memory_bytes;   /* largest size of one linear memory in the pool */
+  uint64_t keep_resident_bytes; /* bytes per slot reset by memset instead of madvise; 0 lets pagemap_scan decide */
+  uint32_t tick_microseconds;   /* epoch period; the ticker sleeps while no call is running */
+  bool wasi03;                  /* accept WASI 0.3 (component-model async) */
+} eng_config;
+
+bool eng_engine_new(const eng_config* config, eng_engine** out, eng_error* error);
+void eng_engine_free(eng_engine* engine);
+
+/* "48.0.8" */
+eng_slice eng_version(void);
+/* Names the engine version, target, CPU features and settings that machine code depends on: the cache key. */
+eng_buffer eng_fingerprint(const eng_engine* engine);
+/* JSON: {"core":["module#name",…],"component":["wasi:io/streams@0.2.12",…]}: every import that eng_link can satisfy. */
+eng_buffer eng_offers(const eng_engine* engine);
+
+/* Validates the bytes and describes them, without compiling. JSON:
+ *   {"kind":"core"|"component", "wasi":"none"|"preview1"|"0.2"|"0.3",
+ *    "http":null|"0.2"|"0.3", "command":bool,
+ *    "imports":[{"name":"module#name"|"ns:pkg/iface@v","kind":"func"|"memory"|"table"|"global"|"instance"|…}],
+ *    "exports":[{"name":"fn"|"ns:pkg/iface@v#fn","kind":"func"|"memory"|…,
+ *                "params":[{"name":"a"|null,"type":"u32"}],"results":["list<string>"]}],   functions have the last two
+ *    "memories":[{"initialBytes":n,"maximumBytes":n|null}],
+ *    "customSections":[{"name":"producers","bytes":n}],
+ *    "endlessExports":["spin"]}      exported functions whose body is an unconditional infinite loop
+ */
+bool eng_describe(const eng_engine* engine, eng_slice binary, eng_buffer* json, eng_error* error);
+
+/* ---- code and images ---------------------------------------------------------------------------------------- */
+
+/* Blocking and CPU-bound: call it on a background thread. */
+bool eng_compile(const eng_engine* engine, eng_slice binary, eng_code** out, eng_error* error);
+bool eng_serialize(const eng_code* code, eng_buffer* out, eng_error* error);
+/* The file must have been written by eng_serialize on this machine (machine code is trusted). Maps it; 50–100 µs. */
+bool eng_deserialize_file(const eng_engine* engine, const char* path, eng_code** out, eng_error* error);
+void eng_code_free(eng_code* code);
+
+/* What an image may import. WASI interfaces that are linked still grant nothing by themselves (see eng_grants). */
+typedef enum {
+  ENG_LINK_WASI = 1,    /* Preview 1; wasi:cli, clocks, filesystem, io, random 0.2 (and 0.3 where the engine has it) */
+  ENG_LINK_SOCKETS = 2, /* wasi:sockets */
+  ENG_LINK_HTTP = 4     /* wasi:http */
+} eng_link_flags;
+
+bool eng_link(const eng_engine* engine, const eng_code* code, uint32_t link_flags, eng_image** out, eng_error* error);
+void eng_image_free(eng_image* image);
+
+/* Resolves "fn", "iface#fn", "ns:pkg/iface@v#fn", or a shorter form that fits one export only, to an index for
+ * eng_call_function. Cheap; the caller may cache it for the life of the image. */
+bool eng_image_function(const eng_image* image, eng_slice name, uint32_t* index, eng_error* error);
+
+/* ---- calls -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  eng_slice name;
+  eng_slice value;
+} eng_pair;
+
+typedef struct {
+  eng_slice host;  /* host directory, absolute */
+  eng_slice guest; /* path as the guest sees it */
+  bool writable;
+} eng_directory;
+
+typedef enum { ENG_NETWORK_NONE = 0, ENG_NETWORK_LISTED = 1, ENG_NETWORK_ALL = 2 } eng_network;
+
+/* Everything that one call is granted and bounded by. Zero-initialised, it grants nothing. */
+typedef struct {
+  uint64_t max_memory_bytes; /* over all memories and tables of all instances of the call; 0 = 1 page */
+  uint64_t max_output_bytes; /* stdout + stderr captured, and the JSON result, each */
+  const eng_pair* env;
+  size_t env_count;
+  const eng_slice* args; /* argv, program name first */
+  size_t args_count;
+  const eng_directory* directories;
+  size_t directories_count;
+  eng_network network;
+  const eng_slice* hosts; /* for ENG_NETWORK_LISTED: "host", "host:port", "*.domain" */
+  size_t hosts_count;
+  eng_slice stdin_bytes; /* ignored with inherit_stdio */
+  bool inherit_stdio;    /* the process's own streams instead of capturing (local runs only) */
+} eng_grants;
+
+/* A waker handed to eng_call_poll. retain/release count references to data; wake may run on any thread, any number
+ * of times, also after the call has ended. */
+typedef struct {
+  void* data;
+  void (*retain)(void* data);
+  void (*release)(void* data);
+  void (*wake)(void* data);
+} eng_waker;
+
+typedef enum {
+  ENG_INVOKE_BYTES_BASE64 = 1 /* return list<u8> as {"base64":…} */
+} eng_invoke_flags;
+
+/* Starts nothing by itself: the first poll instantiates. params: JSON array, or object by parameter name; empty = [].
+ * Parameters are checked here, so ENG_ERROR_BAD_PARAMS comes before any instance exists. */
+bool eng_call_function(const eng_image* image, uint32_t function, const eng_grants* grants, eng_slice params,
+                       uint32_t invoke_flags, eng_call** out, eng_error* error);
+/* `_start` of a core module, or wasi:cli/run of a component. */
+bool eng_call_command(const eng_image* image, const eng_grants* grants, eng_call** out, eng_error* error);
+
+typedef struct {
+  eng_slice method;
+  eng_slice scheme;         /* "http" or "https" */
+  eng_slice authority;      /* host[:port] */
+  eng_slice path_and_query; /* origin form */
+  const eng_pair* headers;
+  size_t headers_count;
+  eng_slice body;     /* first bytes of the body, copied */
+  bool body_complete; /* nothing follows, and there are no trailers */
+} eng_http_request;
+
+/* wasi:http/incoming-handler 0.2 or wasi:http/handler 0.3, whichever the image exports. */
+bool eng_call_http(const eng_image* image, const eng_grants* grants, const eng_http_request* request, eng_call** out,
+                   eng_error* error);
+
+/* Request body that arrives after the start. room: bytes that may be written now without exceeding the bridge's bound
+ * (64 KiB); it grows as the guest reads, during polls. Writing more than room is a caller's bug and is refused. */
+size_t eng_call_body_room(const eng_call* call);
+bool eng_call_body_write(eng_call* call, eng_slice bytes);
+void eng_call_body_finish(eng_call* call, const eng_pair* trailers, size_t trailers_count);
+/* The sender went away: the guest sees an error while reading. */
+void eng_call_body_abort(eng_call* call);
+
+typedef enum {
+  ENG_POLL_PENDING = 0,  /* waits for something: the waker will fire */
+  ENG_POLL_YIELDED = 1,  /* the epoch tick interrupted the guest: poll again when it may have the thread */
+  ENG_POLL_HEAD = 2,     /* HTTP: status and headers are there */
+  ENG_POLL_BODY = 3,     /* HTTP: eng_call_body_chunk is there, valid until the next poll */
+  ENG_POLL_TRAILERS = 4, /* HTTP: eng_call_fields are the trailers */
+  ENG_POLL_DONE = 5      /* eng_call_result may be called; do not poll again */
+} eng_poll;
+
+/* Runs the guest on this thread until one of the above. Body and head are produced in order, head first. HTTP calls
+ * are done when both the response is complete and the guest has returned. */
+eng_poll eng_call_poll(eng_call* call, const eng_waker* waker);
+
+uint16_t eng_call_status(const eng_call* call);
+/* Response headers after HEAD, trailers after TRAILERS. visit is called once a field, values as raw bytes. */
+void eng_call_fields(const eng_call* call, void (*visit)(void* data, eng_slice name, eng_slice value), void* data);
+eng_slice eng_call_body_chunk(const eng_call* call);
+/* Exact body size where the guest stated one or the body is complete already, else UINT64_MAX. After HEAD. */
+uint64_t eng_call_body_size(const eng_call* call);
+
+typedef enum {
+  ENG_OUTCOME_OK = 0,
+  ENG_OUTCOME_TRAP = 1,             /* message, backtrace */
+  ENG_OUTCOME_OUT_OF_MEMORY = 2,    /* max_memory_bytes reached */
+  ENG_OUTCOME_OUTPUT_TOO_LARGE = 3, /* max_output_bytes reached */
+  ENG_OUTCOME_EXIT = 4,             /* exit code; 0 from a command is ENG_OUTCOME_OK */
+  ENG_OUTCOME_CANCELLED = 5,        /* eng_call_cancel */
+  ENG_OUTCOME_NO_RESPONSE = 6,      /* an HTTP guest returned, or failed, without setting a response */
+  ENG_OUTCOME_POOL_EXHAUSTED = 7,   /* no free instance slot */
+  ENG_OUTCOME_INTERNAL = 8
+} eng_outcome;
+
+typedef struct {
+  eng_outcome outcome;
+  int32_t exit_code;
+  uint64_t peak_memory_bytes; /* over all memories and tables */
+  uint64_t cpu_nanoseconds;   /* time spent inside polls */
+  uint64_t wall_nanoseconds;  /* from creation to the end */
+  uint64_t instantiate_nanoseconds;
+  uint32_t yields;        /* epoch interruptions */
+  eng_slice value;        /* JSON result of a function; "null" where it has none */
+  eng_slice message;      /* why it failed, one line */
+  eng_slice backtrace;    /* wasm frames, one a line, innermost first */
+  eng_slice stdout_bytes; /* captured */
+  eng_slice stderr_bytes;
+} eng_result;
+
+/* After ENG_POLL_DONE or eng_call_cancel; slices live as long as the call. */
+eng_result eng_call_result(const eng_call* call);
+/* Stops the guest and drops its instance now; the result says CANCELLED, with meters. */
+void eng_call_cancel(eng_call* call);
+/* Frees a call in any state; a running one is cancelled. */
+void eng_call_free(eng_call* call);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
