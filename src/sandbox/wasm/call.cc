@@ -1,0 +1,177 @@
+#include "sandbox/wasm/call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "sandbox/wasm/engine.h"
+
+namespace hotswap::wasm {
+
+class WakeSignal {
+ public:
+  explicit WakeSignal(asio::any_io_executor home) : home_(std::move(home)) {}
+
+  // The engine's view of this signal; every clone of the waker holds a reference.
+  [[nodiscard]] eng_waker waker() noexcept {
+    return {.data = this,
+            .retain = [](void* data) { static_cast<WakeSignal*>(data)->retain(); },
+            .release = [](void* data) { static_cast<WakeSignal*>(data)->release(); },
+            .wake = [](void* data) { static_cast<WakeSignal*>(data)->wake(); }};
+  }
+
+  void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  // Waits for a wake that came since the last one was taken, or for `until`. False when `until` came first.
+  Task<bool> wait(std::chrono::steady_clock::time_point until) {
+    if (woken_.exchange(false, std::memory_order_acq_rel)) co_return true;
+    asio::steady_timer timer(home_, until);
+    const Waiting waiting(*this, timer);
+    // A wake between the exchange above and the start of waiting saw nobody.
+    if (!woken_.load(std::memory_order_seq_cst)) {
+      co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    co_return woken_.exchange(false, std::memory_order_acq_rel) || std::chrono::steady_clock::now() < until;
+  }
+
+ private:
+  // Ends the wait also when a cancelled coroutine unwinds through it.
+  struct Waiting {
+    Waiting(WakeSignal& owner, asio::steady_timer& timer) : signal(owner) {
+      signal.timer_ = &timer;
+      signal.waiting_.store(true, std::memory_order_seq_cst);
+    }
+    ~Waiting() {
+      signal.waiting_.store(false, std::memory_order_relaxed);
+      signal.timer_ = nullptr;
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    WakeSignal& signal;
+  };
+
+  void wake() {
+    woken_.store(true, std::memory_order_seq_cst);
+    if (!waiting_.exchange(false, std::memory_order_seq_cst)) return;
+    retain();
+    asio::post(home_, [this] {
+      // Runs on the call's thread, as wait() does: timer_ is valid or null, and an early cancel is a spurious wake.
+      if (timer_ != nullptr) timer_->cancel();
+      release();
+    });
+  }
+
+  asio::any_io_executor home_;
+  std::atomic<int> references_{1};
+  std::atomic<bool> woken_{false};
+  std::atomic<bool> waiting_{false};
+  asio::steady_timer* timer_ = nullptr;
+};
+
+void Call::Release::operator()(WakeSignal* signal) const noexcept { signal->release(); }
+
+Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget)
+    : home_(std::move(home)),
+      budget_(budget),
+      started_(Clock::now()),
+      deadline_(started_ + budget.wall),
+      signal_(new WakeSignal(home_)),
+      handle_(handle) {}
+
+Call::~Call() = default;
+
+eng_poll Call::poll() {
+  const eng_waker waker = signal_->waker();
+  const auto before = Clock::now();
+  const eng_poll event = eng_call_poll(handle_.get(), &waker);
+  cpu_ += Clock::now() - before;
+  return event;
+}
+
+// Time that the guest has to wait before its share of the core, with one window of credit, covers what it used.
+Call::Clock::duration Call::cpu_debt(Clock::time_point now) const {
+  const auto share = static_cast<double>(budget_.cpu_percent) / 100.0;
+  const auto wall = std::chrono::duration<double>(now - started_ + budget_.cpu_window);
+  const auto missing = std::chrono::duration<double>(cpu_) / share - wall;
+  return std::max(Clock::duration{0}, std::chrono::duration_cast<Clock::duration>(missing));
+}
+
+Task<bool> Call::pause(eng_poll why) {
+  if (why == ENG_POLL_PENDING) {
+    if (!co_await signal_->wait(deadline_)) timed_out_ = true;
+  } else if (const auto now = Clock::now(); now >= deadline_) {
+    timed_out_ = true;
+  } else if (const auto debt = cpu_debt(now); budget_.cpu_percent < 100 && debt > Clock::duration{0}) {
+    asio::steady_timer timer(home_, std::min(now + debt, deadline_));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    throttled_ += Clock::now() - now;
+  } else {
+    // To the end of this thread's queue: what else is ready goes first.
+    co_await asio::post(home_, asio::use_awaitable);
+  }
+  if (timed_out_) cancel();
+  co_return !timed_out_;
+}
+
+void Call::cancel() {
+  cancelled_ = true;
+  eng_call_cancel(handle_.get());
+}
+
+Result<CallOutcome> Call::outcome() const {
+  const eng_result result = eng_call_result(handle_.get());
+  CallOutcome out;
+  out.value = view(result.value);
+  out.message = view(result.message);
+  out.backtrace = view(result.backtrace);
+  out.exit_code = result.exit_code;
+  out.stdout_text = view(result.stdout_bytes);
+  out.stderr_text = view(result.stderr_bytes);
+  out.usage = {.peak_memory_bytes = result.peak_memory_bytes,
+               .cpu = std::chrono::nanoseconds(result.cpu_nanoseconds),
+               .wall = std::chrono::nanoseconds(result.wall_nanoseconds),
+               .throttled = throttled_,
+               .yields = result.yields};
+  if (timed_out_) {
+    out.failure = GuestFailure::Timeout;
+    out.message = fmt::format("the call did not end within {} s", static_cast<double>(budget_.wall.count()) / 1000.0);
+    return out;
+  }
+  switch (result.outcome) {
+    case ENG_OUTCOME_OK:
+      return out;
+    case ENG_OUTCOME_TRAP:
+      out.failure = GuestFailure::Trap;
+      return out;
+    case ENG_OUTCOME_OUT_OF_MEMORY:
+      out.failure = GuestFailure::OutOfMemory;
+      return out;
+    case ENG_OUTCOME_OUTPUT_TOO_LARGE:
+      out.failure = GuestFailure::OutputTooLarge;
+      return out;
+    case ENG_OUTCOME_EXIT:
+      out.failure = GuestFailure::Exit;
+      return out;
+    case ENG_OUTCOME_CANCELLED:
+      out.failure = GuestFailure::Cancelled;
+      out.message = "the client left before the call ended";
+      return out;
+    case ENG_OUTCOME_NO_RESPONSE:
+      out.failure = GuestFailure::NoResponse;
+      return out;
+    case ENG_OUTCOME_POOL_EXHAUSTED:
+      return fail(ErrorKind::kUnavailable, "no free instance slot on this node; try again");
+    case ENG_OUTCOME_INTERNAL:
+      break;
+  }
+  return fail(ErrorKind::kInternal, "the engine failed: " + out.message);
+}
+
+}  // namespace hotswap::wasm

@@ -1,0 +1,70 @@
+#include "sandbox/wasm/code_cache.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+
+namespace hotswap::wasm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Machine code can always be made again, so it is not synced to disk; the rename keeps readers from a partial file.
+Result<> write_file(const fs::path& path, std::string_view bytes) {
+  static std::atomic<unsigned> serial{0};
+  const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), serial.fetch_add(1));
+  std::ofstream out(temporary, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  std::error_code code;
+  if (out) fs::rename(temporary, path, code);
+  if (!out || code) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    return fail(ErrorKind::kUnavailable, fmt::format("cannot write {}", path.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<CodeCache> CodeCache::open(const Engine& engine, const fs::path& folder) {
+  const fs::path mine = folder / Sha256::of(engine.fingerprint()).hex().substr(0, 16);
+  std::error_code code;
+  fs::create_directories(mine, code);
+  if (code) return fail(ErrorKind::kUnavailable, fmt::format("cannot create {}: {}", mine.string(), code.message()));
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    std::error_code ignored;
+    if (entry.path() != mine) fs::remove_all(entry.path(), ignored);
+  }
+  return CodeCache(engine, mine);
+}
+
+fs::path CodeCache::file(const Digest& digest) const { return folder_ / (digest.hex() + ".cwasm"); }
+
+bool CodeCache::contains(const Digest& digest) const {
+  std::error_code code;
+  return fs::exists(file(digest), code);
+}
+
+void CodeCache::remove(const Digest& digest) const noexcept {
+  std::error_code ignored;
+  fs::remove(file(digest), ignored);
+}
+
+Result<Code> CodeCache::get(const Digest& digest, const std::function<Result<std::string>()>& binary) const {
+  const fs::path path = file(digest);
+  if (contains(digest)) {
+    if (auto code = engine_->load(path.string())) return code;
+    remove(digest);
+  }
+  HS_TRY(const std::string bytes, binary());
+  HS_TRY(Code code, engine_->compile(bytes));
+  HS_TRY(const std::string machine_code, code.serialize());
+  HS_CHECK(write_file(path, machine_code));
+  return code;
+}
+
+}  // namespace hotswap::wasm

@@ -1,0 +1,151 @@
+#include "sandbox/wasm/wasm_workload.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "base/limits.h"
+#include "sandbox/wasm/http_exchange.h"
+
+namespace hotswap::wasm {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+Task<bool> run_to_end(Call& call, eng_poll why) {
+  while (why != ENG_POLL_DONE) {
+    if (!co_await call.pause(why)) co_return false;
+    why = call.poll();
+  }
+  co_return true;
+}
+
+}  // namespace
+
+Result<Grant> grant_of(const ResourceLimits& limits, const std::filesystem::path& files, const SandboxPolicy& policy) {
+  Grant grant;
+  grant.max_memory_bytes = static_cast<std::uint64_t>(limits.maxMemoryMB) * limits::kMiB;
+  grant.max_output_bytes = policy.max_output_bytes;
+  grant.env.assign(limits.environmentVariables.begin(), limits.environmentVariables.end());
+  grant.args = {"module"};
+  if (limits.filesystemAccess != FilesystemAccess::Disabled) {
+    for (const auto& guest : limits.allowedDirectories) {
+      const auto host = files / std::filesystem::path(guest).relative_path();
+      std::error_code code;
+      std::filesystem::create_directories(host, code);
+      if (code) {
+        return fail(ErrorKind::kUnavailable,
+                    fmt::format("cannot create the folder {} for the module's directory {}: {}", host.string(), guest,
+                                code.message()));
+      }
+      grant.directories.push_back({std::filesystem::absolute(host).string(), guest,
+                                   limits.filesystemAccess == FilesystemAccess::ReadWrite});
+    }
+  }
+  switch (limits.networkAccess) {
+    case NetworkAccess::Disabled:
+      grant.network = Network::none;
+      break;
+    case NetworkAccess::AllowList:
+      grant.network = Network::listed;
+      grant.hosts = limits.allowedHosts;
+      break;
+    case NetworkAccess::Unrestricted:
+      grant.network = Network::all;
+      break;
+  }
+  return grant;
+}
+
+CallBudget budget_of(const ResourceLimits& limits, const SandboxPolicy& policy) {
+  return {.wall = std::chrono::seconds(limits.maxExecutionTimeSeconds),
+          .cpu_percent = limits.maxCpuPercent,
+          .cpu_window = policy.cpu_window};
+}
+
+// One of the version's maxConcurrentInvocations, for the life of a call.
+class WasmWorkload::Permit {
+ public:
+  explicit Permit(std::atomic<int>& running) : running_(&running) {}
+  Permit(Permit&& other) noexcept : running_(std::exchange(other.running_, nullptr)) {}
+  Permit& operator=(Permit&&) = delete;
+  ~Permit() {
+    if (running_ != nullptr) running_->fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<int>* running_;
+};
+
+WasmWorkload::WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http)
+    : image_(std::move(image)),
+      grants_(std::move(grant)),
+      budget_(budget),
+      max_concurrent_(max_concurrent),
+      serves_http_(serves_http) {}
+
+Result<WasmWorkload::Permit> WasmWorkload::take_permit() {
+  if (running_.fetch_add(1, std::memory_order_relaxed) < max_concurrent_) return Permit(running_);
+  running_.fetch_sub(1, std::memory_order_relaxed);
+  return fail(ErrorKind::kTooManyRequests,
+              fmt::format("{} calls of this version are running (maxConcurrentInvocations); try again later",
+                          max_concurrent_));
+}
+
+Task<Result<CallOutcome>> WasmWorkload::finish(Call& call, net::Exchange* watch) {
+  const eng_poll first = call.poll();
+  if (first == ENG_POLL_DONE) co_return call.outcome();
+  if (watch == nullptr) {
+    co_await run_to_end(call, first);
+  } else {
+    const auto winner = co_await (run_to_end(call, first) || watch->peer_gone());
+    if (winner.index() == 1) call.cancel();
+  }
+  co_return call.outcome();
+}
+
+Task<Result<CallOutcome>> WasmWorkload::invoke(const FunctionCall& function_call, net::Exchange* watch) {
+  HS_CO_TRY(const std::uint32_t function, image_.function(function_call.function));
+  HS_CO_TRY(const Permit permit, take_permit());
+  const std::uint32_t flags = function_call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;
+  eng_call* handle = nullptr;
+  eng_error error{};
+  if (!eng_call_function(image_.get(), function, &grants_.get(), slice(function_call.params), flags, &handle, &error)) {
+    Error failure = to_error(error);
+    eng_buffer_free(error.message);
+    co_return std::unexpected(std::move(failure));
+  }
+  Call call(handle, co_await asio::this_coro::executor, budget_);
+  co_return co_await finish(call, watch);
+}
+
+Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange) {
+  auto permit = take_permit();
+  if (!permit) {
+    (void)co_await net::reply_problem(exchange, permit.error());
+    co_return std::unexpected(permit.error());
+  }
+  auto handle = start_http_call(image_, grants_, exchange);
+  if (!handle) {
+    (void)co_await net::reply_problem(exchange, handle.error());
+    co_return std::unexpected(handle.error());
+  }
+  Call call(*handle, co_await asio::this_coro::executor, budget_);
+  co_return co_await serve_http(call, exchange);
+}
+
+Task<Result<CallOutcome>> WasmWorkload::run_command() {
+  HS_CO_TRY(const Permit permit, take_permit());
+  eng_call* handle = nullptr;
+  eng_error error{};
+  if (!eng_call_command(image_.get(), &grants_.get(), &handle, &error)) {
+    Error failure = to_error(error);
+    eng_buffer_free(error.message);
+    co_return std::unexpected(std::move(failure));
+  }
+  Call call(handle, co_await asio::this_coro::executor, budget_);
+  co_return co_await finish(call, nullptr);
+}
+
+}  // namespace hotswap::wasm
