@@ -1,0 +1,232 @@
+//! The data of a call's store: what the call is granted, as WASI sees it.
+
+use crate::abi::{self, ErrorKind, Failure, Fallible, Outcome};
+use crate::limits::{Limiter, Shared};
+use crate::network::{Host, Network};
+use bytes::Bytes;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::AsyncWrite;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// `eng_grants`, owned by the call.
+#[derive(Default)]
+pub struct Grants {
+    pub max_memory: u64,
+    pub max_output: u64,
+    env: Vec<(String, String)>,
+    args: Vec<String>,
+    directories: Vec<(PathBuf, String, FsPerms)>,
+    network: Network,
+    stdin: Bytes,
+    inherit_stdio: bool,
+}
+
+impl Grants {
+    /// # Safety
+    /// Every pointer in `raw` is valid for its count.
+    pub unsafe fn copy(raw: &abi::Grants) -> Fallible<Self> {
+        // SAFETY: the caller's promise, for every slice and array here.
+        unsafe {
+            let mut grants = Self {
+                max_memory: raw.max_memory_bytes,
+                max_output: raw.max_output_bytes,
+                inherit_stdio: raw.inherit_stdio,
+                stdin: Bytes::copy_from_slice(raw.stdin_bytes.bytes()),
+                ..Self::default()
+            };
+            for pair in abi::array(raw.env, raw.env_count) {
+                grants.env.push((pair.name.text("env")?.into(), pair.value.text("env")?.into()));
+            }
+            for arg in abi::array(raw.args, raw.args_count) {
+                grants.args.push(arg.text("args")?.into());
+            }
+            for directory in abi::array(raw.directories, raw.directories_count) {
+                let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+                let host = directory.host.text("directory")?.into();
+                grants.directories.push((host, directory.guest.text("directory")?.into(), perms));
+            }
+            grants.network = match raw.network {
+                0 => Network::None,
+                1 => {
+                    let hosts = abi::array(raw.hosts, raw.hosts_count);
+                    Network::Listed(
+                        hosts.iter().map(|host| host.text("hosts").map(Host::parse)).collect::<Fallible<_>>()?,
+                    )
+                }
+                2 => Network::All,
+                other => {
+                    return Err(Failure::new(ErrorKind::Config, format!("network: {other} is not an eng_network")));
+                }
+            };
+            Ok(grants)
+        }
+    }
+
+    fn wasi(&self, shared: &Arc<Shared>) -> WasiCtxBuilder {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.envs(&self.env).args(&self.args);
+        if self.inherit_stdio {
+            wasi.inherit_stdio();
+        } else {
+            if !self.stdin.is_empty() {
+                wasi.stdin(MemoryInputPipe::new(self.stdin.clone()));
+            }
+            wasi.stdout(Capture { shared: shared.clone(), stderr: false });
+            wasi.stderr(Capture { shared: shared.clone(), stderr: true });
+        }
+        self.network.grant(&mut wasi);
+        wasi
+    }
+}
+
+/// Built when a guest first asks, because many never do.
+enum Wasi {
+    Unbuilt,
+    Component(Box<WasiCtx>),
+    Preview1(Box<WasiP1Ctx>),
+}
+
+/// `T` of the call's `Store<T>`.
+pub struct State {
+    pub limiter: Limiter,
+    pub shared: Arc<Shared>,
+    grants: Grants,
+    wasi: Wasi,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    network: Network,
+}
+
+impl State {
+    /// Opens the granted directories, so that one which does not exist is an error before anything runs.
+    pub fn new(grants: Grants, shared: Arc<Shared>, component: bool) -> Fallible<Self> {
+        let mut wasi = Wasi::Unbuilt;
+        if !grants.directories.is_empty() {
+            let mut builder = grants.wasi(&shared);
+            for (host, guest, perms) in &grants.directories {
+                builder.preopened_dir(host, guest, *perms).map_err(|error| {
+                    Failure::new(ErrorKind::Config, format!("directory {}: {error:#}", host.display()))
+                })?;
+            }
+            wasi = if component {
+                Wasi::Component(builder.build().into())
+            } else {
+                Wasi::Preview1(builder.build_p1().into())
+            };
+        }
+        Ok(Self {
+            limiter: Limiter::new(shared.clone(), grants.max_memory),
+            shared,
+            network: grants.network.clone(),
+            grants,
+            wasi,
+            table: ResourceTable::new(),
+            http: WasiHttpCtx::new(),
+        })
+    }
+
+    pub fn preview1(&mut self) -> &mut WasiP1Ctx {
+        if !matches!(self.wasi, Wasi::Preview1(_)) {
+            self.wasi = Wasi::Preview1(self.grants.wasi(&self.shared).build_p1().into());
+        }
+        match &mut self.wasi {
+            Wasi::Preview1(wasi) => wasi,
+            _ => unreachable!("built above"),
+        }
+    }
+
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        if !matches!(self.wasi, Wasi::Component(_)) {
+            self.wasi = Wasi::Component(self.grants.wasi(&self.shared).build().into());
+        }
+        match &mut self.wasi {
+            Wasi::Component(ctx) => WasiCtxView { ctx, table: &mut self.table },
+            _ => unreachable!("built above"),
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.network }
+    }
+}
+
+/// Standard output or error, captured up to the call's bound.
+#[derive(Clone)]
+struct Capture {
+    shared: Arc<Shared>,
+    stderr: bool,
+}
+
+/// Said to the guest that wrote too much, which does not live to hear it.
+const TOO_LARGE: &str = "output limit exceeded";
+
+impl IsTerminal for Capture {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Capture {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Capture {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if self.shared.capture(self.stderr, &bytes) { Ok(()) } else { Err(StreamError::trap(TOO_LARGE)) }
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 * 1024)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Capture {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Capture {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.shared.capture(self.stderr, bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.shared.exceed(Outcome::OutputTooLarge);
+        Poll::Ready(Err(io::Error::other(TOO_LARGE)))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
