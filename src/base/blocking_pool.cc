@@ -1,8 +1,7 @@
 #include "base/blocking_pool.h"
 
-#include <pthread.h>
-
 #include <boost/asio/post.hpp>
+#include <pthread.h>
 
 namespace hotswap {
 

@@ -29,9 +29,7 @@ bool read_char(std::string_view text, std::size_t& at, std::string_view any_of) 
 
 }  // namespace
 
-TimePoint SystemClock::now() const {
-  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
-}
+TimePoint SystemClock::now() const { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
 SteadyPoint SystemClock::steady() const { return std::chrono::steady_clock::now(); }
 
 std::string to_rfc3339(TimePoint time) {

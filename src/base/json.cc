@@ -34,7 +34,8 @@ Result<json::value> parse_json(std::string_view text) {
   const std::size_t consumed = parser.write(text, code);
   if (!code) parser.finish(code);
   if (code) {
-    return fail(ErrorKind::kInvalid, fmt::format("the body is not valid JSON: {} at byte {}", code.message(), consumed));
+    return fail(ErrorKind::kInvalid,
+                fmt::format("the body is not valid JSON: {} at byte {}", code.message(), consumed));
   }
   return parser.release();
 }

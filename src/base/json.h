@@ -9,6 +9,7 @@
 #include <boost/describe.hpp>
 #include <boost/json.hpp>
 #include <boost/mp11.hpp>
+
 #include <charconv>
 #include <concepts>
 #include <limits>

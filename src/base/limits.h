@@ -15,43 +15,48 @@ inline constexpr std::size_t kKiB = 1024;
 inline constexpr std::size_t kMiB = 1024 * kKiB;
 
 // ---- requests ---------------------------------------------------------------------------------------------------
-inline constexpr std::size_t kRequestHeaderBytes = 64 * kKiB;   // request line and all header fields
-inline constexpr std::size_t kJsonBodyBytes = 4 * kMiB;         // a JSON request other than a module upload
-inline constexpr std::size_t kJsonDepth = 64;                   // nesting of a JSON request
+inline constexpr std::size_t kRequestHeaderBytes = 64 * kKiB;  // request line and all header fields
+inline constexpr std::size_t kJsonBodyBytes = 4 * kMiB;        // a JSON request other than a module upload
+inline constexpr std::size_t kJsonDepth = 64;                  // nesting of a JSON request
 inline constexpr std::size_t kUrlBytes = 8 * kKiB;
-inline constexpr seconds kIdleConnection{75};                   // keep-alive without a request
-inline constexpr seconds kRequestHead{30};                      // from the first byte to the end of the header
-inline constexpr seconds kBodyProgress{30};                     // without a byte of body from the client
-inline constexpr seconds kDrain{30};                            // after SIGTERM, for requests in flight
+inline constexpr seconds kIdleConnection{75};  // keep-alive without a request
+inline constexpr seconds kRequestHead{30};     // from the first byte to the end of the header
+inline constexpr seconds kBodyProgress{30};    // without a byte of body from the client
+inline constexpr seconds kDrain{30};           // after SIGTERM, for requests in flight
 inline constexpr std::size_t kConnectionsPerThread = 16384;
 inline constexpr std::size_t kPageDefault = 50;
 inline constexpr std::size_t kPageMax = 500;
 
 // ---- modules (FR-WASM-001, FR-WASM-009) -------------------------------------------------------------------------
 inline constexpr std::size_t kModuleBytes = 50 * kMiB;
-inline constexpr std::size_t kVersionsKept = 5;                 // per name; never one that something refers to
+inline constexpr std::size_t kVersionsKept = 5;  // per name; never one that something refers to
 inline constexpr std::size_t kModulesPerCluster = 10'000;
 inline constexpr std::size_t kModulesPerNode = 1'000;
 inline constexpr std::size_t kNameBytes = 128;
 inline constexpr std::size_t kDescriptionBytes = 4 * kKiB;
 inline constexpr std::size_t kMetadataEntries = 64;
-inline constexpr std::size_t kMetadataBytes = 16 * kKiB;        // all keys and values together
+inline constexpr std::size_t kMetadataBytes = 16 * kKiB;  // all keys and values together
 inline constexpr std::size_t kEnvironmentEntries = 128;
 inline constexpr std::size_t kEnvironmentBytes = 32 * kKiB;
-inline constexpr std::size_t kListEntries = 64;                 // allowed directories, allowed hosts, target regions
+inline constexpr std::size_t kListEntries = 64;  // allowed directories, allowed hosts, target regions
 
 // ---- calls ------------------------------------------------------------------------------------------------------
-inline constexpr std::size_t kOutputBytes = 4 * kMiB;           // captured output, and a JSON result, each
-inline constexpr milliseconds kEpochTick{1};                    // how long a guest may hold its thread
-inline constexpr std::uint32_t kPoolInstances = 1'000;          // simultaneous core instances of a process
-inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;     // largest linear memory: ResourceLimits' maximum
-inline constexpr milliseconds kCpuWindow{100};                  // over which a CPU percentage is held
+inline constexpr std::size_t kOutputBytes = 4 * kMiB;        // captured output, and a JSON result, each
+inline constexpr milliseconds kEpochTick{1};                 // how long a guest may hold its thread
+inline constexpr std::uint32_t kPoolInstances = 1'000;       // simultaneous core instances of a process
+inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;  // largest linear memory: ResourceLimits' maximum
+inline constexpr milliseconds kCpuWindow{100};               // over which a CPU percentage is held
 
 // ---- deployments ------------------------------------------------------------------------------------------------
-inline constexpr seconds kPrepareDeadline{60};                  // for a node to report a version ready
+inline constexpr seconds kPrepareDeadline{60};  // for a node to report a version ready
 inline constexpr std::size_t kEventsPerPage = 500;
-inline constexpr seconds kEventHeartbeat{15};                   // comment on a silent server-sent event stream
-inline constexpr seconds kLongPoll{30};                         // a node's wait for a newer desired state
+inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
+inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state
+
+// ---- node agent -------------------------------------------------------------------------------------------------
+inline constexpr milliseconds kControlRetry{500};      // after the control plane did not answer
+inline constexpr milliseconds kCountInterval{1000};    // between reports of invocation counts
+inline constexpr milliseconds kHealthCheckRetry{200};  // between two tries of a failing health check
 
 // ---- observability ----------------------------------------------------------------------------------------------
 inline constexpr std::size_t kSpansKept = 4096;

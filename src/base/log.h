@@ -3,7 +3,10 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+
+#include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -11,7 +14,15 @@ namespace hotswap::log {
 
 enum class Level : std::uint8_t { Debug, Info, Warning, Error };
 
-using Field = std::pair<std::string_view, boost::json::value>;
+struct Field {
+  Field(std::string_view field_name, boost::json::value field_value)
+      : name(field_name), value(std::move(field_value)) {}
+  Field(std::string_view field_name, std::string_view text) : name(field_name), value(boost::json::string(text)) {}
+  Field(std::string_view field_name, const std::string& text) : Field(field_name, std::string_view(text)) {}
+  Field(std::string_view field_name, const char* text) : Field(field_name, std::string_view(text)) {}
+  std::string_view name;
+  boost::json::value value;
+};
 using Fields = std::initializer_list<Field>;
 
 // Thread-safe. Nothing is evaluated or written below the level set by set_level (default Info).

@@ -43,7 +43,9 @@ class Histogram {
   explicit Histogram(std::vector<double> upper_bounds);
   void record(double value) noexcept;
   [[nodiscard]] const std::vector<double>& bounds() const noexcept { return bounds_; }
-  [[nodiscard]] std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t bucket(std::size_t i) const noexcept {
+    return buckets_[i].load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint64_t count() const noexcept;
   [[nodiscard]] double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
 

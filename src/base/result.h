@@ -11,7 +11,8 @@
 
 namespace hotswap {
 
-// What went wrong, in terms of the public API. Each kind has one HTTP status (http_status) and one exit code (exit_code).
+// What went wrong, in terms of the public API. Each kind has one HTTP status (http_status) and one exit code
+// (exit_code).
 enum class ErrorKind : std::uint8_t {
   kInvalid,           // 400: the request is malformed or a field breaks a rule
   kUnauthorized,      // 401
@@ -66,8 +67,8 @@ using Result = std::expected<T, Error>;
 // Returns the error of a Result expression from the enclosing function (co_return form: HS_CO_TRY).
 #define HS_CONCAT_INNER(a, b) a##b
 #define HS_CONCAT(a, b) HS_CONCAT_INNER(a, b)
-#define HS_TRY_INNER(tmp, keyword, decl, expr)           \
-  auto tmp = (expr);                                     \
+#define HS_TRY_INNER(tmp, keyword, decl, expr)               \
+  auto tmp = (expr);                                         \
   if (!tmp) keyword std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
 #define HS_TRY(decl, expr) HS_TRY_INNER(HS_CONCAT(hs_try_, __LINE__), return, decl, expr)

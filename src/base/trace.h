@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -55,6 +56,11 @@ class Span {
 
   [[nodiscard]] const TraceContext& context() const noexcept { return record_.context; }
   void attribute(std::string_view name, boost::json::value value);
+  void attribute(std::string_view name, std::string_view text) {
+    attribute(name, boost::json::value(boost::json::string(text)));
+  }
+  void attribute(std::string_view name, const std::string& text) { attribute(name, std::string_view(text)); }
+  void attribute(std::string_view name, const char* text) { attribute(name, std::string_view(text)); }
   void fail() noexcept { record_.failed = true; }
 
  private:

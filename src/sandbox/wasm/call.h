@@ -1,10 +1,10 @@
 // One call in a fresh instance, polled inline on the thread that owns it.
 #pragma once
 
-#include <engine.h>
-
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <engine.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,8 +17,8 @@ namespace hotswap::wasm {
 
 // How long a call may take and how much of its thread it may have.
 struct CallBudget {
-  std::chrono::milliseconds wall;    // to the deadline; then the outcome is Timeout
-  int cpu_percent = 100;             // of one core, held over `cpu_window`
+  std::chrono::milliseconds wall;  // to the deadline; then the outcome is Timeout
+  int cpu_percent = 100;           // of one core, held over `cpu_window`
   std::chrono::milliseconds cpu_window;
 };
 

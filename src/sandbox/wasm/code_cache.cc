@@ -1,5 +1,6 @@
 #include "sandbox/wasm/code_cache.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,7 +12,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Machine code can always be made again, so it is not synced to disk; the rename keeps readers from a partial file.
+bool sync_file(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool synced = ::fsync(file) == 0;
+  ::close(file);
+  return synced;
+}
+
+// Synced before the rename: machine code is trusted when it is read back, so a file must never be partial, not even
+// after a power failure.
 Result<> write_file(const fs::path& path, std::string_view bytes) {
   static std::atomic<unsigned> serial{0};
   const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), serial.fetch_add(1));
@@ -19,8 +29,9 @@ Result<> write_file(const fs::path& path, std::string_view bytes) {
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   out.close();
   std::error_code code;
-  if (out) fs::rename(temporary, path, code);
-  if (!out || code) {
+  const bool written = out && sync_file(temporary);
+  if (written) fs::rename(temporary, path, code);
+  if (!written || code) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
     return fail(ErrorKind::kUnavailable, fmt::format("cannot write {}", path.string()));

@@ -61,8 +61,7 @@ Result<std::string> Code::serialize() const {
 
 Result<std::uint32_t> Image::function(std::string_view name) const {
   std::uint32_t index = 0;
-  HS_CHECK(
-      attempt([&](eng_error* error) { return eng_image_function(handle_.get(), slice(name), &index, error); }));
+  HS_CHECK(attempt([&](eng_error* error) { return eng_image_function(handle_.get(), slice(name), &index, error); }));
   return index;
 }
 
@@ -97,8 +96,7 @@ Result<Code> Engine::compile(std::string_view binary) const {
 
 Result<Code> Engine::load(const std::string& path) const {
   eng_code* code = nullptr;
-  HS_CHECK(attempt(
-      [&](eng_error* error) { return eng_deserialize_file(handle_.get(), path.c_str(), &code, error); }));
+  HS_CHECK(attempt([&](eng_error* error) { return eng_deserialize_file(handle_.get(), path.c_str(), &code, error); }));
   return Code(code);
 }
 

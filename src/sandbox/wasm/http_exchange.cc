@@ -1,11 +1,12 @@
 #include "sandbox/wasm/http_exchange.h"
 
-#include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/string.hpp>
+
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/limits.h"
@@ -209,7 +210,8 @@ Task<Result<CallOutcome>> conclude(Call& call, Response& response, net::Exchange
   Error error = outcome ? Error{ErrorKind::kUpstream, "the module returned no response", {}} : outcome.error();
   if (outcome && outcome->failure) {
     error = {status_of(*outcome->failure),
-             "the module failed (" + std::string(enum_name(*outcome->failure)) + "): " + outcome->message, {}};
+             "the module failed (" + std::string(enum_name(*outcome->failure)) + "): " + outcome->message,
+             {}};
   }
   (void)co_await net::reply_problem(exchange, error);
   co_return outcome;
@@ -227,15 +229,15 @@ Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net:
   }
   headers.push_back({slice("traceparent"), slice(traceparent)});
   const std::string_view first_bytes = exchange.buffered_body();
-  const eng_http_request request{.method = slice(exchange.method()),
-                                 .scheme = slice("http"),
-                                 .authority = slice(exchange.header(net::http::field::host)),
-                                 .path_and_query = slice(exchange.target()),
-                                 .headers = headers.data(),
-                                 .headers_count = headers.size(),
-                                 .body = slice(first_bytes),
-                                 .body_complete = exchange.body_done() && exchange.trailers().begin() ==
-                                                                              exchange.trailers().end()};
+  const eng_http_request request{
+      .method = slice(exchange.method()),
+      .scheme = slice("http"),
+      .authority = slice(exchange.header(net::http::field::host)),
+      .path_and_query = slice(exchange.target()),
+      .headers = headers.data(),
+      .headers_count = headers.size(),
+      .body = slice(first_bytes),
+      .body_complete = exchange.body_done() && exchange.trailers().begin() == exchange.trailers().end()};
   eng_call* call = nullptr;
   eng_error error{};
   if (!eng_call_http(image.get(), &grants.get(), &request, &call, &error)) {

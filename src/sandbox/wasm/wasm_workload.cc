@@ -1,9 +1,8 @@
 #include "sandbox/wasm/wasm_workload.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
 
 #include "base/limits.h"
 #include "sandbox/wasm/http_exchange.h"
@@ -39,8 +38,8 @@ Result<Grant> grant_of(const ResourceLimits& limits, const std::filesystem::path
                     fmt::format("cannot create the folder {} for the module's directory {}: {}", host.string(), guest,
                                 code.message()));
       }
-      grant.directories.push_back({std::filesystem::absolute(host).string(), guest,
-                                   limits.filesystemAccess == FilesystemAccess::ReadWrite});
+      grant.directories.push_back(
+          {std::filesystem::absolute(host).string(), guest, limits.filesystemAccess == FilesystemAccess::ReadWrite});
     }
   }
   switch (limits.networkAccess) {
@@ -88,9 +87,9 @@ WasmWorkload::WasmWorkload(Image image, Grant grant, CallBudget budget, int max_
 Result<WasmWorkload::Permit> WasmWorkload::take_permit() {
   if (running_.fetch_add(1, std::memory_order_relaxed) < max_concurrent_) return Permit(running_);
   running_.fetch_sub(1, std::memory_order_relaxed);
-  return fail(ErrorKind::kTooManyRequests,
-              fmt::format("{} calls of this version are running (maxConcurrentInvocations); try again later",
-                          max_concurrent_));
+  return fail(
+      ErrorKind::kTooManyRequests,
+      fmt::format("{} calls of this version are running (maxConcurrentInvocations); try again later", max_concurrent_));
 }
 
 Task<Result<CallOutcome>> WasmWorkload::finish(Call& call, net::Exchange* watch) {

@@ -1,0 +1,101 @@
+#include "node/route_table.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hotswap::node {
+namespace {
+
+constexpr std::size_t kHostBytes = 256;  // a DNS name is at most 253
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), lower);
+  return out;
+}
+
+std::string_view without_port(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.rfind(':'));
+}
+
+}  // namespace
+
+void RouteEntry::add(std::shared_ptr<ReadyVersion> version, int weight) {
+  if (weight <= 0) return;
+  const int before = choices_.empty() ? 0 : choices_.back().up_to;
+  choices_.push_back({std::move(version), before + weight});
+}
+
+ReadyVersion& RouteEntry::choose(std::uint64_t draw) const {
+  if (choices_.size() == 1) return *choices_.front().version;
+  const auto point = static_cast<int>(draw % static_cast<std::uint64_t>(choices_.back().up_to));
+  return *std::ranges::find_if(choices_, [&](const Choice& choice) { return point < choice.up_to; })->version;
+}
+
+std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired, const ReadyVersions& ready) {
+  auto table = std::make_shared<RouteTable>();
+  table->revision_ = desired.revision;
+  table->versions_ = ready;
+  for (const auto& version : ready) {
+    table->tenants_[version->tenant.str()].versions.emplace(version->id.str(), version);
+  }
+  for (const auto& route : desired.routes) {
+    TenantTable& tenant = table->tenants_[route.tenant.str()];
+    RouteEntry entry;
+    bool http = false;
+    for (const auto& weighted : route.versions) {
+      const auto found = tenant.versions.find(weighted.moduleId.str());
+      if (found == tenant.versions.end()) continue;
+      entry.add(found->second, weighted.weight);
+      http = http || found->second->workload->serves_http();
+    }
+    if (entry.empty()) continue;
+    if (http) {
+      auto& prefixes = route.http.host ? table->by_host_[lowered(*route.http.host)] : table->any_host_;
+      prefixes.insert_or_assign(route.http.pathPrefix.substr(0, route.http.pathPrefix.size() - 1), entry);
+    }
+    tenant.names.insert_or_assign(route.name, std::move(entry));
+  }
+  return table;
+}
+
+ReadyVersion* RouteTable::by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const {
+  const auto owner = tenants_.find(tenant.str());
+  if (owner == tenants_.end()) return nullptr;
+  const auto entry = owner->second.names.find(name);
+  return entry == owner->second.names.end() ? nullptr : &entry->second.choose(draw);
+}
+
+ReadyVersion* RouteTable::by_id(const TenantId& tenant, std::string_view module_id) const {
+  const auto owner = tenants_.find(tenant.str());
+  if (owner == tenants_.end()) return nullptr;
+  const auto version = owner->second.versions.find(module_id);
+  return version == owner->second.versions.end() ? nullptr : version->second.get();
+}
+
+const RouteEntry* RouteTable::longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path) const {
+  for (std::size_t size = path.size();;) {
+    if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) return &found->second;
+    const std::size_t slash = path.substr(0, size).rfind('/');
+    if (slash == std::string_view::npos) return nullptr;
+    size = slash;
+  }
+}
+
+ReadyVersion* RouteTable::by_http(std::string_view host, std::string_view path, std::uint64_t draw) const {
+  const RouteEntry* entry = nullptr;
+  if (!by_host_.empty()) {
+    std::array<char, kHostBytes> buffer;
+    const std::string_view name = without_port(host).substr(0, buffer.size());
+    std::ranges::transform(name, buffer.begin(), lower);
+    const auto prefixes = by_host_.find(std::string_view(buffer.data(), name.size()));
+    if (prefixes != by_host_.end()) entry = longest_prefix(prefixes->second, path);
+  }
+  if (entry == nullptr) entry = longest_prefix(any_host_, path);
+  return entry == nullptr ? nullptr : &entry->choose(draw);
+}
+
+}  // namespace hotswap::node

@@ -1,0 +1,83 @@
+// What a node routes by: an immutable snapshot that holds every version it names.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/metrics.h"
+#include "model/desired_state.h"
+#include "sandbox/workload.h"
+
+namespace hotswap::node {
+
+// A version that is ready on this node. Dropped, with its code, when the last snapshot or request that holds it ends.
+struct ReadyVersion {
+  TenantId tenant;
+  ModuleId id;
+  std::shared_ptr<Workload> workload;
+  Counter invocations;  // since the version was made ready here
+  ReadyVersion(TenantId owner, ModuleId module, std::shared_ptr<Workload> loaded)
+      : tenant(std::move(owner)), id(std::move(module)), workload(std::move(loaded)) {}
+};
+
+using ReadyVersions = std::vector<std::shared_ptr<ReadyVersion>>;
+
+// The traffic of one name: versions with cumulative weights that end at 100.
+class RouteEntry {
+ public:
+  void add(std::shared_ptr<ReadyVersion> version, int weight);
+  // `draw` is uniform in [0, total).
+  [[nodiscard]] ReadyVersion& choose(std::uint64_t draw) const;
+  [[nodiscard]] bool empty() const noexcept { return choices_.empty(); }
+
+ private:
+  struct Choice {
+    std::shared_ptr<ReadyVersion> version;
+    int up_to;
+  };
+  std::vector<Choice> choices_;
+};
+
+// Immutable after build; any thread may read. Look-ups do not allocate.
+class RouteTable {
+ public:
+  RouteTable() = default;
+  // Routes that refer to a version which is not in `ready` keep their other versions; a route without any is left out.
+  [[nodiscard]] static std::shared_ptr<const RouteTable> build(const DesiredState& desired, const ReadyVersions& ready);
+
+  // The version that the route of `name` chooses; nullptr where there is no such route.
+  [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const;
+  [[nodiscard]] ReadyVersion* by_id(const TenantId& tenant, std::string_view module_id) const;
+  // The longest path prefix that matches, a route of this host before one of any host. `host` may carry a port.
+  [[nodiscard]] ReadyVersion* by_http(std::string_view host, std::string_view path, std::uint64_t draw) const;
+  [[nodiscard]] std::int64_t revision() const noexcept { return revision_; }
+  [[nodiscard]] std::size_t version_count() const noexcept { return versions_.size(); }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  template <class T>
+  using StringMap = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  struct TenantTable {
+    StringMap<RouteEntry> names;
+    StringMap<std::shared_ptr<ReadyVersion>> versions;
+  };
+
+  [[nodiscard]] const RouteEntry* longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path) const;
+
+  std::int64_t revision_ = 0;
+  ReadyVersions versions_;
+  StringMap<TenantTable> tenants_;
+  // Prefixes without their last '/', so that "/m/name" finds "/m/name/" too.
+  StringMap<RouteEntry> any_host_;
+  StringMap<StringMap<RouteEntry>> by_host_;  // by lower-case host
+};
+
+}  // namespace hotswap::node
