@@ -20,11 +20,12 @@ struct DesiredVersion {
   Digest digest;
   std::uint64_t sizeBytes = 0;
   ModuleKind kind = ModuleKind::Core;
+  bool httpHandler = false;  // exports wasi:http's handler
   ResourceLimits limits;
   std::optional<HealthCheck> healthCheck;
   bool operator==(const DesiredVersion&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DesiredVersion, (), (tenant, moduleId, name, digest, sizeBytes, kind, limits, healthCheck))
+BOOST_DESCRIBE_STRUCT(DesiredVersion, (), (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
 
 struct DesiredState {
   std::int64_t revision = 0;  // grows with every change

@@ -1,0 +1,55 @@
+// The data plane of one process, wired.
+#pragma once
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <filesystem>
+#include <memory>
+
+#include "node/agent.h"
+#include "node/gateway.h"
+#include "node/wasm_loader.h"
+
+namespace hotswap::node {
+
+struct Options {
+  NodeId node;
+  Region region;
+  std::filesystem::path data;  // code cache and module files live below
+  wasm::SandboxPolicy policy;
+};
+
+struct Parts {
+  net::IoThreads& threads;
+  const wasm::Engine& engine;
+  ControlLink& control;
+  BlockingPool& cpu;
+  const Clock& clock;
+  Tracer& tracer;
+  Metrics& metrics;
+};
+
+class App {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<App>> create(Options options, Parts parts);
+
+  [[nodiscard]] Gateway& gateway() noexcept { return gateway_; }
+  // Runs the agent on the first I/O thread.
+  void start();
+  // Ends the agent: its last counts are reported. Await it before the I/O threads stop.
+  Task<void> stop();
+
+ private:
+  App(Options options, Parts parts, wasm::CodeCache cache);
+
+  Parts parts_;
+  WasmLoader loader_;
+  Snapshot snapshot_;
+  Gateway gateway_;
+  Agent agent_;
+  asio::cancellation_signal cancel_;
+  asio::steady_timer stopped_;  // cancelled when the agent has ended
+  bool running_ = false;
+};
+
+}  // namespace hotswap::node

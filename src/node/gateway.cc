@@ -1,0 +1,225 @@
+#include "node/gateway.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace hotswap::node {
+namespace {
+
+// Weighted choice needs speed and an even spread, not secrecy.
+std::uint64_t draw() {
+  thread_local std::minstd_rand engine{std::random_device{}()};
+  return engine();
+}
+
+// A call's request is read in place: the parameters go to the engine as JSON text.
+struct ParsedRequest {
+  ExecuteRequest request;
+  std::string params;
+};
+
+Result<ParsedRequest> parse_request(std::string_view body) {
+  std::array<unsigned char, 4096> arena;
+  json::monotonic_resource memory(arena.data(), arena.size());
+  json::error_code code;
+  json::parse_options options;
+  options.max_depth = limits::kJsonDepth;
+  json::value document = json::parse(body, code, &memory, options);
+  if (code) return std::unexpected(parse_json(body).error());  // once more, for an error that names the place
+  ParsedRequest parsed;
+  if (auto* object = document.if_object()) {
+    if (const auto* params = object->if_contains("params")) {
+      if (!params->is_array() && !params->is_object()) {
+        return fail_fields(
+            {{"params", fmt::format("expected an array or an object, got {}", json_kind_name(*params))}});
+      }
+      parsed.params = json::serialize(*params);
+      object->erase("params");
+    }
+  }
+  HS_TRY(parsed.request, from_json<ExecuteRequest>(document));
+  std::vector<FieldError> errors;
+  if (parsed.request.module.has_value() == parsed.request.moduleId.has_value()) {
+    errors.push_back({"module", "state either module (a name) or moduleId (one version)"});
+  }
+  if (parsed.request.function.empty()) errors.push_back({"function", "is required"});
+  if (!errors.empty()) return fail_fields(std::move(errors));
+  return parsed;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  // Nearly every id and name is plain; the rest goes through the serializer, which also replaces invalid UTF-8.
+  const bool plain = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f; });
+  if (plain) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else {
+    out += json::serialize(json::string(text));
+  }
+}
+
+void append_text_member(std::string& out, std::string_view name, std::string_view text) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  append_json_string(out, text);
+}
+
+double milliseconds_of(std::chrono::nanoseconds time) { return static_cast<double>(time.count()) / 1e6; }
+
+}  // namespace
+
+Gateway::Gateway(NodeId node, Region region, Snapshot& snapshot, const Clock& clock, Tracer& tracer, Metrics& metrics)
+    : node_(std::move(node)),
+      region_(std::move(region)),
+      snapshot_(snapshot),
+      clock_(clock),
+      tracer_(tracer),
+      invoked_(metrics.counter("wasm.functions.invoked.total", "Calls of modules", {{"node", node_.str()}})),
+      failed_(metrics.counter("wasm.functions.failed.total", "Calls that ended in the guest's own failure",
+                              {{"node", node_.str()}})),
+      throttled_microseconds_(metrics.counter("wasm.cpu.throttled.microseconds.total",
+                                              "Time that calls were held back to keep their CPU percentage",
+                                              {{"node", node_.str()}})),
+      duration_(metrics.histogram("wasm.function.invoke.duration", "Seconds of a call, instantiation included",
+                                  latency_bounds(), {{"node", node_.str()}})) {
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<GuestFailure>>([&](auto d) {
+    failures_[static_cast<std::size_t>(d.value)] =
+        &metrics.counter("wasm.guest.failures.total", "Calls that ended in the guest's own failure, by kind",
+                         {{"node", node_.str()}, {"kind", d.name}});
+  });
+}
+
+Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Principal& principal) const {
+  if (request.region && *request.region != region_) {
+    return fail(ErrorKind::kNotFound, fmt::format("no node serves region {} here; this node's region is {}",
+                                                  request.region->str(), region_.str()));
+  }
+  Chosen chosen{snapshot_.get(), nullptr};
+  if (request.moduleId) {
+    chosen.version = chosen.table->by_id(principal.tenant, *request.moduleId);
+    if (chosen.version == nullptr) {
+      return fail(ErrorKind::kNotFound,
+                  fmt::format("{} is not deployed in region {}; deploy it first", *request.moduleId, region_.str()));
+    }
+  } else {
+    chosen.version = chosen.table->by_name(principal.tenant, *request.module, draw());
+    if (chosen.version == nullptr) {
+      return fail(ErrorKind::kNotFound, fmt::format("no version of {} is deployed in region {}; deploy one first",
+                                                    *request.module, region_.str()));
+    }
+  }
+  return chosen;
+}
+
+void Gateway::meter(const CallOutcome& outcome, Span& span) {
+  invoked_.add();
+  duration_.record(std::chrono::duration<double>(outcome.usage.wall).count());
+  if (outcome.usage.throttled.count() > 0) {
+    throttled_microseconds_.add(static_cast<std::uint64_t>(outcome.usage.throttled.count() / 1000));
+  }
+  if (outcome.failure) {
+    failed_.add();
+    failures_[static_cast<std::size_t>(*outcome.failure)]->add();
+    span.fail();
+    span.attribute("errorType", enum_name(*outcome.failure));
+  }
+}
+
+std::string Gateway::result_json(const ReadyVersion& version, const CallOutcome& outcome,
+                                 const TraceContext& trace) const {
+  std::string out;
+  out.reserve(320 + outcome.value.size() + outcome.message.size() + outcome.stdout_text.size());
+  out += outcome.failure ? "{\"success\":false,\"returnValue\":" : "{\"success\":true,\"returnValue\":";
+  out += outcome.failure || outcome.value.empty() ? std::string_view("null") : std::string_view(outcome.value);
+  if (outcome.failure) {
+    append_text_member(out, "errorType", enum_name(*outcome.failure));
+    append_text_member(out, "errorMessage", outcome.message);
+    if (!outcome.backtrace.empty()) append_text_member(out, "backtrace", outcome.backtrace);
+    if (*outcome.failure == GuestFailure::Exit) out += fmt::format(",\"exitCode\":{}", outcome.exit_code);
+  } else {
+    out += ",\"errorType\":null,\"errorMessage\":null";
+  }
+  fmt::format_to(std::back_inserter(out), ",\"durationMs\":{:.4f},\"cpuMs\":{:.4f},\"memoryUsedBytes\":{}",
+                 milliseconds_of(outcome.usage.wall), milliseconds_of(outcome.usage.cpu),
+                 outcome.usage.peak_memory_bytes);
+  append_text_member(out, "timestamp", to_rfc3339(clock_.now()));
+  append_text_member(out, "moduleId", version.id.str());
+  append_text_member(out, "nodeId", node_.str());
+  append_text_member(out, "traceId", trace.trace_id());
+  if (!outcome.stdout_text.empty()) append_text_member(out, "stdout", outcome.stdout_text);
+  if (!outcome.stderr_text.empty()) append_text_member(out, "stderr", outcome.stderr_text);
+  out += '}';
+  return out;
+}
+
+Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal) {
+  Result<std::string> held{""};
+  std::string_view body = exchange.buffered_body();
+  if (!exchange.body_done()) {
+    std::string first(body);
+    held = co_await exchange.read_all(limits::kJsonBodyBytes - std::min(first.size(), limits::kJsonBodyBytes));
+    if (held) {
+      held->insert(0, first);
+      body = *held;
+    }
+  }
+  auto parsed = held ? parse_request(body) : std::unexpected(held.error());
+  auto chosen = parsed ? choose(parsed->request, principal) : std::unexpected(parsed.error());
+  if (!chosen) {
+    (void)co_await net::reply_problem(exchange, chosen.error());
+    co_return;
+  }
+  Span span = tracer_.start("wasm.function.invoke", exchange.trace());
+  span.attribute("moduleId", chosen->version->id.str());
+  span.attribute("function", parsed->request.function);
+  const auto outcome = co_await chosen->version->workload->invoke(
+      {.function = parsed->request.function,
+       .params = parsed->params.empty() ? std::string_view("[]") : std::string_view(parsed->params),
+       .bytes = parsed->request.bytes},
+      &exchange);
+  if (!outcome) {
+    span.fail();
+    (void)co_await net::reply_problem(exchange, outcome.error());
+    co_return;
+  }
+  chosen->version->invocations.add();
+  meter(*outcome, span);
+  if (outcome->failure == GuestFailure::Cancelled) {
+    exchange.abort();
+    co_return;
+  }
+  (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
+}
+
+Task<void> Gateway::serve(net::Exchange& exchange) {
+  const auto table = snapshot_.get();
+  ReadyVersion* version = table->by_http(exchange.header(net::http::field::host), exchange.path(), draw());
+  if (version == nullptr) {
+    (void)co_await net::reply_problem(
+        exchange, {ErrorKind::kNotFound,
+                   fmt::format("no module answers at {}; deployed handlers answer at /m/NAME/ unless they state "
+                               "another host or path",
+                               exchange.path()),
+                   {}});
+    co_return;
+  }
+  Span span = tracer_.start("wasm.function.invoke", exchange.trace());
+  span.attribute("moduleId", version->id.str());
+  const auto outcome = co_await version->workload->serve(exchange);
+  if (!outcome) {
+    span.fail();
+    co_return;
+  }
+  version->invocations.add();
+  meter(*outcome, span);
+}
+
+}  // namespace hotswap::node
