@@ -1,0 +1,39 @@
+// Store over SOCI. The statements stand in sql.h, the schema in migrations.cc.
+#pragma once
+
+#include "store/connection_pool.h"
+#include "store/store.h"
+
+namespace hotswap {
+
+class SqlStore final : public Store {
+ public:
+  explicit SqlStore(StoreAddress address, std::size_t connections);
+  // Applies missing migrations.
+  [[nodiscard]] Result<> prepare();
+
+  Result<AddedModule> add_module(const TenantId& tenant, const Module& module, std::size_t keep_versions) override;
+  Result<Module> module(const TenantId& tenant, const ModuleId& id) override;
+  Result<Page<Module>> modules(const TenantId& tenant, const ModuleQuery& query) override;
+  Result<Module> update_module(const TenantId& tenant, const ModuleId& id, const ModulePatch& patch,
+                               TimePoint now) override;
+  Result<Module> remove_module(const TenantId& tenant, const ModuleId& id) override;
+  Result<std::int64_t> count_modules() override;
+  Result<bool> digest_in_use(const Digest& digest) override;
+  Result<> add_invocations(const std::vector<InvocationCount>& counts) override;
+  Result<std::vector<TenantModule>> all_referenced_modules() override;
+
+  Result<AppliedChange> apply(const DeploymentChange& change) override;
+  Result<TenantDeployment> deployment(const TenantId& tenant, const DeploymentId& id) override;
+  Result<Page<Deployment>> deployments(const TenantId& tenant, const DeploymentQuery& query) override;
+  Result<std::vector<TenantDeployment>> all_unfinished_deployments() override;
+  Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after_sequence,
+                                    std::size_t limit) override;
+  Result<Routes> all_routes() override;
+  Result<> ping() override;
+
+ private:
+  ConnectionPool pool_;
+};
+
+}  // namespace hotswap
