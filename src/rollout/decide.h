@@ -1,0 +1,60 @@
+// What a rollout does next. Pure and level-triggered: the same facts give the same decision, whatever happened before,
+// so that a control plane may be killed at any moment and another one carries on.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/deployment.h"
+#include "model/desired_state.h"
+
+namespace hotswap::rollout {
+
+// The last report of a node, and how far it has come with what it was told.
+struct NodeView {
+  NodeReport report;
+  // The newest desired state that the node had received before it sent the report: a version that the report calls
+  // ready may be an older preparation, dropped since, where this is lower than the step's revision.
+  std::int64_t known_revision = 0;
+};
+using FleetReports = std::map<NodeId, NodeView>;
+
+struct RolloutState {
+  TenantId tenant;
+  Deployment deployment;
+  // Of the desired state since which the current step stands in it.
+  std::int64_t step_revision = 0;
+  // Since when somebody watches: nodes get their time again after the control plane was away.
+  TimePoint watched_since;
+};
+
+// Nothing to do before a report changes or this time comes.
+struct Wait {
+  TimePoint until;
+  bool operator==(const Wait&) const = default;
+};
+// The current step is done; `next` is the index of the one to start.
+struct Advance {
+  int next = 0;
+  bool operator==(const Advance&) const = default;
+};
+// The current step is done and it was the last one.
+struct Complete {
+  bool operator==(const Complete&) const = default;
+};
+struct Fail {
+  std::string reason;
+  std::vector<NodeId> nodes;
+  bool operator==(const Fail&) const = default;
+};
+using Decision = std::variant<Wait, Advance, Complete, Fail>;
+
+// For a deployment that is InProgress.
+[[nodiscard]] Decision decide(const RolloutState& state, const FleetReports& reports, TimePoint now);
+
+// Percent of the plan that is done when `step` begins.
+[[nodiscard]] int progress(const Deployment& deployment, int step);
+
+}  // namespace hotswap::rollout
