@@ -1,0 +1,32 @@
+// Every group of commands: each adds its CLI11 subcommands and, by on_run, what they do. The table that calls them
+// stands in command_line.cc.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/context.h"
+
+namespace hotswap::cli {
+
+void add_module_commands(CLI::App& root, Context& context);
+void add_deploy_command(CLI::App& root, Context& context);
+void add_rollout_commands(CLI::App& root, Context& context);
+void add_invoke_command(CLI::App& root, Context& context);
+void add_completion_command(CLI::App& root, Context& context);
+void add_version_command(CLI::App& root, Context& context);
+void add_up_command(CLI::App& root, Context& context);
+void add_run_command(CLI::App& root, Context& context);
+
+// An option that may be given several times, one value each ("--env A=1 --env B=2"). CLI11's own default would let such
+// an option swallow the words that follow.
+template <class T>
+CLI::Option* add_repeated(CLI::App& command, const std::string& flags, T& values, const std::string& description,
+                          const std::string& type_name) {
+  return command.add_option(flags, values, description)->allow_extra_args(false)->type_name(type_name);
+}
+
+// "K=V" words of one option; `option` names it in the failure.
+[[nodiscard]] Outcome<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& words,
+                                                                      std::string_view option);
+
+}  // namespace hotswap::cli
