@@ -29,21 +29,21 @@ enum class ModuleOrder { name, registeredAt, sizeBytes };
 BOOST_DESCRIBE_ENUM(ModuleOrder, name, registeredAt, sizeBytes)
 
 struct ModuleQuery {
-  std::optional<std::string> name;  // exactly
-  std::optional<ModuleStatus> status;
-  std::optional<std::string> text;  // part of name or description, without case
+  std::optional<std::string> name = {};  // exactly
+  std::optional<ModuleStatus> status = {};
+  std::optional<std::string> text = {};  // part of name or description, without case
   ModuleOrder order = ModuleOrder::name;  // name = by name, then version
   bool descending = false;
   std::size_t limit = 50;
-  std::optional<std::string> cursor;  // a Page's nextCursor; opaque; kInvalid where it is not one of this query's
+  std::optional<std::string> cursor = {};  // a Page's nextCursor; opaque; kInvalid where it is not one of this query's
 };
 
 struct DeploymentQuery {
-  std::optional<DeploymentStatus> status;
-  std::optional<std::string> moduleName;
-  std::optional<ModuleId> moduleId;
+  std::optional<DeploymentStatus> status = {};
+  std::optional<std::string> moduleName = {};
+  std::optional<ModuleId> moduleId = {};
   std::size_t limit = 50;
-  std::optional<std::string> cursor;
+  std::optional<std::string> cursor = {};
 };  // newest first
 
 struct TenantModule {
