@@ -1,0 +1,122 @@
+// Carries deployments through their lives: every transition is persisted with its events first, then published.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/blocking_pool.h"
+#include "base/metrics.h"
+#include "base/trace.h"
+#include "control/fleet.h"
+#include "control/publication.h"
+#include "control/settings.h"
+#include "control/signal.h"
+#include "control/transition.h"
+#include "store/store.h"
+
+namespace hotswap::control {
+
+// Everything on `home`, the executor of the fleet. Transitions happen one at a time; a restart at any point resumes
+// where the store stands.
+class Driver {
+ public:
+  struct Parts {
+    Store& store;
+    BlockingPool& pool;
+    const Clock& clock;
+    Random& random;
+    Tracer& tracer;
+    Metrics& metrics;
+  };
+  Driver(asio::any_io_executor home, const Options& options, Parts parts, Publication& publication, Fleet& fleet,
+         Signal& reported);
+
+  // Publishes the stored routes and takes up unfinished deployments. Once, before run().
+  Task<Result<>> load();
+  // Until stop().
+  Task<void> run();
+  void stop();
+
+  // ---- what callers ask for. Each is durable when it returns.
+  Task<Result<Deployment>> create(Principal principal, DeploymentRequest request, TraceContext trace);
+  // An approved deployment stays as it is.
+  Task<Result<Deployment>> approve(Principal principal, DeploymentId id, TraceContext trace);
+  struct Executed {
+    Deployment deployment;
+    bool started = false;  // by this call
+  };
+  Task<Result<Executed>> execute(Principal principal, DeploymentId id, TraceContext trace);
+  // Returns when the live nodes route as before, or after options.rollback_settle.
+  Task<Result<Deployment>> rollback(Principal principal, DeploymentId id, TraceContext trace);
+
+  // ---- following events: take the count, read the store, wait for a newer count.
+  Task<std::uint64_t> event_count();
+  Task<void> next_event(std::uint64_t seen, std::chrono::milliseconds at_most);
+
+ private:
+  // A deployment that is not finished.
+  struct Unfinished {
+    TenantDeployment stored;
+    std::vector<SharedVersion> versions;  // the one it brings and those before; empty while Pending
+    std::int64_t step_revision = 0;
+    TimePoint watched_since;
+    TraceContext trace;
+    Span span;
+  };
+
+  // ---- the loop (driver.cc)
+  Task<TimePoint> pass();
+  Task<TimePoint> advance(DeploymentId id);
+  Task<Result<>> act(Unfinished& rollout, const rollout::Decision& decision);
+  Task<Result<>> save(TenantDeployment& stored, const Transition& transition);
+  void publish(const Transition& transition, Unfinished& rollout);
+  void finish(const DeploymentId& id);
+  [[nodiscard]] Cause cause(std::string by, const TraceContext& trace) const;
+  void resume(TenantDeployment stored, const std::map<std::pair<TenantId, ModuleId>, SharedVersion>& versions);
+
+  // ---- requests (driver_requests.cc)
+  Task<Result<TenantDeployment>> find(TenantId tenant, DeploymentId id);
+  Task<Result<Module>> deployable(TenantId tenant, ModuleId id);
+  Result<std::vector<Region>> resolve_regions(const DeploymentRequest& request) const;
+  Result<std::vector<Region>> regions_of_nodes(const std::vector<NodeId>& nodes) const;
+  Result<Deployment> draft(const Principal& principal, DeploymentRequest request, const Module& module) const;
+  [[nodiscard]] Result<std::vector<rollout::TargetNode>> targets(const Deployment& deployment) const;
+  [[nodiscard]] rollout::PlanInput plan_input(const TenantId& tenant, const Deployment& deployment,
+                                              std::vector<rollout::TargetNode> nodes) const;
+  [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
+  [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
+  [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
+  void remember_routes(const TenantId& tenant, Deployment& deployment, std::vector<SharedVersion>& versions) const;
+
+  // ---- rolling back (driver_rollback.cc)
+  struct RolledBack {
+    Deployment deployment;
+    std::int64_t revision = 0;  // of the desired state with the routes before
+  };
+  Task<Result<RolledBack>> exchange_back(TenantDeployment stored, std::vector<SharedVersion> versions, Cause why);
+  Task<Result<std::vector<SharedVersion>>> hold_versions_before(TenantDeployment stored);
+  void release(const std::string& key);
+  Task<Result<std::vector<SharedVersion>>> versions_before(TenantDeployment stored);
+  Result<bool> all_ready(const std::vector<rollout::TargetNode>& nodes, const std::vector<SharedVersion>& versions,
+                         std::int64_t revision) const;
+  Result<> check_rollback(const TenantDeployment& stored) const;
+  Task<void> settle(std::vector<Region> regions, std::int64_t revision);
+
+  asio::any_io_executor home_;
+  const Options& options_;
+  Parts parts_;
+  Publication& publication_;
+  Fleet& fleet_;
+  Signal& reported_;
+  Signal events_;
+  Turnstile turnstile_;
+  bool stopping_ = false;
+  std::map<DeploymentId, Unfinished> unfinished_;
+  Counter& executed_;
+  Counter& failed_;
+  Histogram& duration_;
+};
+
+}  // namespace hotswap::control

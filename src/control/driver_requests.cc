@@ -1,0 +1,306 @@
+// What callers ask of a deployment: create, approve, execute.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "control/driver.h"
+
+namespace hotswap::control {
+namespace {
+
+template <class Tag>
+std::string listed(const std::vector<Id<Tag>>& ids) {
+  std::vector<std::string_view> texts;
+  for (const auto& id : ids) texts.push_back(id.str());
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+bool overlap(const std::vector<Region>& a, const std::vector<Region>& b) {
+  return std::ranges::any_of(a, [&b](const Region& region) { return std::ranges::find(b, region) != b.end(); });
+}
+
+bool in_production(const Options& options, const std::vector<Region>& regions) {
+  return std::ranges::any_of(options.regions, [&regions](const RegionSetting& setting) {
+    return setting.environment == Environment::production &&
+           std::ranges::find(regions, setting.region) != regions.end();
+  });
+}
+
+// The version that carries most of the traffic.
+std::optional<ModuleId> heaviest(const Route& route) {
+  if (route.versions.empty()) return std::nullopt;
+  return std::ranges::max_element(route.versions, {}, &WeightedVersion::weight)->moduleId;
+}
+
+}  // namespace
+
+Task<Result<TenantDeployment>> Driver::find(TenantId tenant, DeploymentId id) {
+  co_return co_await parts_.pool.run([&] { return parts_.store.deployment(tenant, id); });
+}
+
+Task<Result<Module>> Driver::deployable(TenantId tenant, ModuleId id) {
+  auto module = co_await parts_.pool.run([&] { return parts_.store.module(tenant, id); });
+  if (!module && module.error().kind == ErrorKind::kNotFound) {
+    const auto detail = fmt::format("there is no module {}: register it first", id.str());
+    co_return fail(ErrorKind::kNotFound, detail, {{"moduleId", detail}});
+  }
+  if (module && module->status == ModuleStatus::Disabled) {
+    co_return fail(ErrorKind::kConflict,
+                   fmt::format("module {} is Disabled and takes no new deployment; set its status to Active (PATCH "
+                               "/api/v1/wasm/modules/{}) or deploy another version",
+                               id.str(), id.str()));
+  }
+  co_return module;
+}
+
+Result<std::vector<Region>> Driver::resolve_regions(const DeploymentRequest& request) const {
+  std::vector<Region> known;
+  for (const auto& setting : options_.regions) known.push_back(setting.region);
+  if (std::ranges::find(request.targetRegions, Region("all")) != request.targetRegions.end()) return known;
+  std::vector<FieldError> errors;
+  for (std::size_t i = 0; i < request.targetRegions.size(); ++i) {
+    if (publication_.knows(request.targetRegions[i])) continue;
+    errors.push_back({fmt::format("targetRegions[{}]", i), fmt::format("there is no region {}; the regions are {}",
+                                                                       request.targetRegions[i].str(), listed(known))});
+  }
+  if (!errors.empty()) return fail_fields(std::move(errors));
+  return request.targetRegions;
+}
+
+// A route covers its whole region, so that the named nodes must be all of it.
+Result<std::vector<Region>> Driver::regions_of_nodes(const std::vector<NodeId>& nodes) const {
+  std::vector<FieldError> errors;
+  std::vector<Region> regions;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto node = fleet_.node(nodes[i]);
+    if (!node) {
+      errors.push_back({fmt::format("targetNodes[{}]", i), fmt::format("no node {} is connected; the nodes are {}",
+                                                                       nodes[i].str(), listed(fleet_.known()))});
+    } else if (std::ranges::find(regions, node->region) == regions.end()) {
+      regions.push_back(node->region);
+    }
+  }
+  if (!errors.empty()) return fail_fields(std::move(errors));
+  std::vector<NodeId> left_out;
+  for (const auto& node : fleet_.nodes(regions)) {
+    if (node.healthy && std::ranges::find(nodes, node.id) == nodes.end()) left_out.push_back(node.id);
+  }
+  if (!left_out.empty()) {
+    const auto detail =
+        fmt::format("a route covers its whole region: name also {}, or use targetRegions", listed(left_out));
+    return fail(ErrorKind::kUnprocessable, detail, {{"targetNodes", detail}});
+  }
+  return regions;
+}
+
+Result<Deployment> Driver::draft(const Principal& principal, DeploymentRequest request, const Module& module) const {
+  HS_CHECK(rollout::check_strategy(request.strategy, request.strategyConfig));
+  const bool by_node = request.targetNodes && !request.targetNodes->empty();
+  HS_TRY(auto regions, by_node ? regions_of_nodes(*request.targetNodes) : resolve_regions(request));
+  Deployment deployment;
+  deployment.deploymentId = DeploymentId(new_uuid(parts_.random));
+  deployment.moduleId = request.moduleId;
+  deployment.moduleName = module.name;
+  deployment.targetRegions = std::move(regions);
+  if (by_node) deployment.targetNodes = request.targetNodes;
+  deployment.strategy = request.strategy;
+  deployment.strategyConfig = std::move(request.strategyConfig);
+  deployment.healthCheck = request.healthCheck;
+  deployment.http = default_binding(module.name);
+  deployment.createdAt = parts_.clock.now();
+  deployment.createdBy = principal.user;
+  deployment.autoRollbackEnabled = request.autoRollbackEnabled;
+  for (const auto& region : deployment.targetRegions) {
+    const auto* routed = publication_.route(principal.tenant, module.name, region);
+    if (routed == nullptr) continue;
+    deployment.http = routed->route.http;
+    deployment.previousModuleId = heaviest(routed->route);
+    break;
+  }
+  if (request.http) deployment.http = *request.http;
+  return deployment;
+}
+
+Result<std::vector<rollout::TargetNode>> Driver::targets(const Deployment& deployment) const {
+  if (!deployment.targetNodes) return fleet_.nodes(deployment.targetRegions);
+  std::vector<rollout::TargetNode> nodes;
+  std::vector<NodeId> gone;
+  for (const auto& id : *deployment.targetNodes) {
+    const auto node = fleet_.node(id);
+    if (node && node->healthy) {
+      nodes.push_back(*node);
+    } else {
+      gone.push_back(id);
+    }
+  }
+  if (!gone.empty()) {
+    return fail(ErrorKind::kUnavailable, fmt::format("not connected: {}; start it, or wait until it reports, and "
+                                                     "execute again",
+                                                     listed(gone)));
+  }
+  // Nodes may have come since the deployment was created.
+  HS_CHECK(regions_of_nodes(*deployment.targetNodes));
+  return nodes;
+}
+
+rollout::PlanInput Driver::plan_input(const TenantId& tenant, const Deployment& deployment,
+                                      std::vector<rollout::TargetNode> nodes) const {
+  rollout::PlanInput input{.tenant = tenant,
+                           .module_id = deployment.moduleId,
+                           .module_name = deployment.moduleName,
+                           .regions = deployment.targetRegions,
+                           .nodes = std::move(nodes),
+                           .routes = {},
+                           .config = deployment.strategyConfig};
+  for (const auto& region : deployment.targetRegions) {
+    if (const auto* routed = publication_.route(tenant, deployment.moduleName, region)) {
+      input.routes.push_back(routed->route);
+    }
+  }
+  return input;
+}
+
+Result<> Driver::check_approved(const Principal& principal, const Deployment& deployment) const {
+  if (!in_production(options_, deployment.targetRegions)) return {};
+  if (principal.role != Role::Admin) {
+    return fail(ErrorKind::kForbidden, "a deployment to production is executed by an Admin");
+  }
+  if (deployment.approvedBy) return {};
+  return fail(ErrorKind::kConflict,
+              fmt::format("deployment {0} goes to production and is not approved yet: an Admin approves it with POST "
+                          "/api/v1/wasm/deployments/{0}/approve",
+                          deployment.deploymentId.str()));
+}
+
+// One HTTP handler for each place on the gateway.
+Result<> Driver::check_bindings(const TenantId& tenant, const Deployment& deployment) const {
+  for (const auto& region : deployment.targetRegions) {
+    const Route* other = publication_.bound_elsewhere(
+        {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = deployment.http});
+    if (other == nullptr) continue;
+    // A name is told only within its tenant.
+    const std::string taken_by = other->tenant == tenant ? fmt::format("module {}", other->name) : "another module";
+    const auto detail =
+        fmt::format("{}{} is taken by {} in region {}; state another http.pathPrefix or http.host",
+                    deployment.http.host.value_or(""), deployment.http.pathPrefix, taken_by, region.str());
+    return fail(ErrorKind::kConflict, detail, {{"http", detail}});
+  }
+  return {};
+}
+
+Result<> Driver::check_alone(const TenantId& tenant, const Deployment& deployment) const {
+  for (const auto& [id, other] : unfinished_) {
+    const Deployment& first = other.stored.deployment;
+    const bool same_route = other.stored.tenant == tenant && first.moduleName == deployment.moduleName &&
+                            overlap(first.targetRegions, deployment.targetRegions);
+    if (!same_route || id == deployment.deploymentId) continue;
+    return fail(ErrorKind::kConflict,
+                fmt::format("deployment {0} of {1} is {2} in the same region: wait for its end, or withdraw it with "
+                            "POST /api/v1/wasm/deployments/{0}/rollback",
+                            id.str(), first.moduleId.str(), enum_name(first.status)));
+  }
+  return {};
+}
+
+void Driver::remember_routes(const TenantId& tenant, Deployment& deployment,
+                             std::vector<SharedVersion>& versions) const {
+  deployment.routesBefore.clear();
+  deployment.regionsWithoutRouteBefore.clear();
+  deployment.previousModuleId.reset();
+  for (const auto& region : deployment.targetRegions) {
+    const auto* routed = publication_.route(tenant, deployment.moduleName, region);
+    if (routed == nullptr) {
+      deployment.regionsWithoutRouteBefore.push_back(region);
+      continue;
+    }
+    if (!deployment.previousModuleId) deployment.previousModuleId = heaviest(routed->route);
+    deployment.routesBefore.push_back(routed->route);
+    versions.insert(versions.end(), routed->versions.begin(), routed->versions.end());
+  }
+}
+
+Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest request, TraceContext trace) {
+  Span span = parts_.tracer.start("wasm.deployment.create", trace);
+  span.attribute("moduleId", request.moduleId.str());
+  span.attribute("strategy", enum_name(request.strategy));
+  if (auto errors = validate(request); !errors.empty()) co_return fail_fields(std::move(errors));
+  const auto turn = co_await turnstile_.enter();
+  HS_CO_TRY(const Module module, co_await deployable(principal.tenant, request.moduleId));
+  HS_CO_TRY(Deployment deployment, draft(principal, std::move(request), module));
+  HS_CO_CHECK(check_alone(principal.tenant, deployment));
+  if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
+  // Planned again when it is executed; here so that whoever approves sees what would happen now.
+  if (auto nodes = targets(deployment)) {
+    auto plan = rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(*nodes)));
+    if (plan) deployment.plan = *std::move(plan);
+  }
+  span.attribute("deploymentId", deployment.deploymentId.str());
+  const auto transition = created(principal.tenant, std::move(deployment), cause(principal.user, trace));
+  Unfinished rollout;
+  HS_CO_CHECK(co_await save(rollout.stored, transition));
+  rollout.trace = trace;
+  Deployment made = rollout.stored.deployment;
+  unfinished_.insert_or_assign(made.deploymentId, std::move(rollout));
+  co_return made;
+}
+
+Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, TraceContext trace) {
+  const auto turn = co_await turnstile_.enter();
+  HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
+  if (stored.deployment.approvedBy) co_return stored.deployment;
+  if (stored.deployment.status != DeploymentStatus::Pending) {
+    co_return fail(ErrorKind::kConflict, fmt::format("deployment {} is {}: only a Pending one is approved", id.str(),
+                                                     enum_name(stored.deployment.status)));
+  }
+  if (!options_.single_user && principal.user == stored.deployment.createdBy) {
+    co_return fail(ErrorKind::kForbidden, "whoever created a deployment may not approve it: ask another Admin");
+  }
+  HS_CO_CHECK(co_await save(stored, approved(stored, cause(principal.user, trace))));
+  if (const auto found = unfinished_.find(id); found != unfinished_.end()) found->second.stored = stored;
+  co_return stored.deployment;
+}
+
+Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId id, TraceContext trace) {
+  const auto turn = co_await turnstile_.enter();
+  HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
+  Deployment& deployment = stored.deployment;
+  if (deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Completed) {
+    co_return Executed{.deployment = deployment, .started = false};
+  }
+  if (deployment.status != DeploymentStatus::Pending) {
+    co_return fail(ErrorKind::kConflict, fmt::format("deployment {} is {} and cannot be executed; create a new one",
+                                                     id.str(), enum_name(deployment.status)));
+  }
+  HS_CO_TRY(const Module module, co_await deployable(principal.tenant, deployment.moduleId));
+  HS_CO_CHECK(check_approved(principal, deployment));
+  HS_CO_CHECK(check_alone(principal.tenant, deployment));
+  if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
+  HS_CO_TRY(auto nodes, targets(deployment));
+  HS_CO_TRY(deployment.plan,
+            rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(nodes))));
+
+  auto brought = std::make_shared<DesiredVersion>(*desired_version(principal.tenant, module));
+  brought->healthCheck = deployment.healthCheck;
+  std::vector<SharedVersion> versions{std::move(brought)};
+  remember_routes(principal.tenant, deployment, versions);
+  const auto transition = started(stored, cause(principal.user, trace));
+  HS_CO_CHECK(co_await save(stored, transition));
+
+  Unfinished& rollout = unfinished_[id];
+  rollout.stored = stored;
+  rollout.versions = std::move(versions);
+  rollout.watched_since = parts_.clock.now();
+  rollout.trace = trace;
+  rollout.span = parts_.tracer.start("wasm.deployment.execute", trace);
+  rollout.span.attribute("deploymentId", id.str());
+  rollout.span.attribute("moduleId", deployment.moduleId.str());
+  rollout.span.attribute("strategy", enum_name(deployment.strategy));
+  executed_.add();
+  publish(transition, rollout);
+  reported_.notify();
+  co_return Executed{.deployment = stored.deployment, .started = true};
+}
+
+}  // namespace hotswap::control

@@ -1,0 +1,183 @@
+// Back to the routes before a deployment.
+//
+// While a deployment is unfinished its nodes still hold the versions before, and going back is one exchange. After its
+// end they hold only what is routed: then the versions before are made ready again first, and the routes change only
+// when every live node has them, so that no node ever routes to a version that it does not hold.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/driver.h"
+
+namespace hotswap::control {
+namespace {
+
+std::string hold_key(const DeploymentId& id) { return "rollback:" + id.str(); }
+
+bool held_by_nodes(const Deployment& deployment) {
+  return deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Paused;
+}
+
+const VersionReport* find_report(const NodeReport& report, const DesiredVersion& version) {
+  const auto found = std::ranges::find_if(report.versions, [&version](const VersionReport& reported) {
+    return reported.tenant == version.tenant && reported.moduleId == version.moduleId;
+  });
+  return found == report.versions.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Result<> Driver::check_rollback(const TenantDeployment& stored) const {
+  const Deployment& deployment = stored.deployment;
+  if (deployment.status == DeploymentStatus::Cancelled) {
+    return fail(ErrorKind::kConflict, fmt::format("deployment {} was cancelled: there is nothing to roll back",
+                                                  deployment.deploymentId.str()));
+  }
+  if (finished(deployment.status)) HS_CHECK(check_alone(stored.tenant, deployment));
+  if (!changed_routes(deployment)) return {};
+  for (const auto& route : deployment.routesBefore) {
+    const Route* other = publication_.bound_elsewhere(route);
+    if (other == nullptr || route.http == deployment.http) continue;
+    return fail(ErrorKind::kConflict,
+                fmt::format("{}{} in region {} was taken by another module since", route.http.host.value_or(""),
+                            route.http.pathPrefix, route.region.str()));
+  }
+  return {};
+}
+
+Task<Result<std::vector<SharedVersion>>> Driver::versions_before(TenantDeployment stored) {
+  std::vector<SharedVersion> versions;
+  for (const auto& route : stored.deployment.routesBefore) {
+    for (const auto& weighted : route.versions) {
+      auto module = co_await parts_.pool.run([&] { return parts_.store.module(stored.tenant, weighted.moduleId); });
+      if (!module && module.error().kind == ErrorKind::kNotFound) {
+        co_return fail(ErrorKind::kConflict,
+                       fmt::format("cannot return to {}: this version is no longer kept; register and deploy it anew",
+                                   weighted.moduleId.str()));
+      }
+      if (!module) co_return std::unexpected(std::move(module).error());
+      versions.push_back(desired_version(stored.tenant, *module));
+    }
+  }
+  co_return versions;
+}
+
+Result<bool> Driver::all_ready(const std::vector<rollout::TargetNode>& nodes,
+                               const std::vector<SharedVersion>& versions, std::int64_t revision) const {
+  const std::int64_t since = std::max(revision, publication_.lifted());
+  for (const auto& node : nodes) {
+    if (!node.healthy) continue;
+    const auto view = fleet_.reports().find(node.id);
+    if (view == fleet_.reports().end() || view->second.known_revision < since) return false;
+    for (const auto& version : versions) {
+      const auto* reported = find_report(view->second.report, *version);
+      if (reported != nullptr && reported->state == VersionState::Failed) {
+        return fail(ErrorKind::kUnavailable,
+                    fmt::format("node {} cannot make {} ready again: {}; the routes are unchanged", node.id.str(),
+                                version->moduleId.str(), reported->reason));
+      }
+      if (reported == nullptr || reported->state != VersionState::Ready) return false;
+    }
+  }
+  return true;
+}
+
+void Driver::release(const std::string& key) {
+  publication_.apply({.put = {}, .drop = {}, .hold = {}, .release = {key}});
+  fleet_.published();
+}
+
+Task<Result<std::vector<SharedVersion>>> Driver::hold_versions_before(TenantDeployment stored) {
+  HS_CO_TRY(auto versions, co_await versions_before(stored));
+  if (versions.empty()) co_return versions;
+  const auto& regions = stored.deployment.targetRegions;
+  const std::string key = hold_key(stored.deployment.deploymentId);
+  Publication::Change change;
+  change.hold[key] = {.regions = regions, .versions = versions};
+  const std::int64_t revision = publication_.apply(std::move(change));
+  fleet_.published();
+  const auto until = std::chrono::steady_clock::now() + options_.rollback_prepare;
+  while (!stopping_ && std::chrono::steady_clock::now() < until) {
+    const auto seen = reported_.count();
+    const auto ready = all_ready(fleet_.nodes(regions), versions, revision);
+    if (ready && *ready) co_return versions;
+    if (!ready) {
+      release(key);
+      co_return std::unexpected(ready.error());
+    }
+    co_await reported_.wait(seen, until);
+  }
+  release(key);
+  co_return fail(ErrorKind::kUnavailable,
+                 fmt::format("not every live node made the versions before ready within {} ms; the routes are "
+                             "unchanged, try again",
+                             options_.rollback_prepare.count()));
+}
+
+// Best effort: the routes are changed already; this only lets the reply mean that the nodes follow them.
+Task<void> Driver::settle(std::vector<Region> regions, std::int64_t revision) {
+  const auto until = std::chrono::steady_clock::now() + options_.rollback_settle;
+  while (!stopping_ && std::chrono::steady_clock::now() < until) {
+    const auto seen = reported_.count();
+    const auto nodes = fleet_.nodes(regions);
+    const bool all = std::ranges::all_of(nodes, [&](const rollout::TargetNode& node) {
+      const auto view = fleet_.reports().find(node.id);
+      return !node.healthy || (view != fleet_.reports().end() && view->second.report.routedRevision >= revision);
+    });
+    if (all) co_return;
+    co_await reported_.wait(seen, until);
+  }
+}
+
+// The exchange itself, in one transaction. `stored` must be what the store holds.
+Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, std::vector<SharedVersion> versions,
+                                                       Cause why) {
+  const DeploymentId id = stored.deployment.deploymentId;
+  const auto transition = rolled_back(stored, std::move(why));
+  HS_CO_CHECK(co_await save(stored, transition));
+  Unfinished ended;
+  ended.versions = std::move(versions);
+  if (const auto running = unfinished_.find(id); running != unfinished_.end()) {
+    running->second.stored = stored;
+    running->second.span.fail();
+    const auto& held = running->second.versions;
+    ended.versions.insert(ended.versions.end(), held.begin(), held.end());
+  }
+  publish(transition, ended);
+  reported_.notify();
+  co_return RolledBack{.deployment = std::move(stored.deployment), .revision = ended.step_revision};
+}
+
+Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, TraceContext trace) {
+  Span span = parts_.tracer.start("wasm.deployment.rollback", trace);
+  span.attribute("deploymentId", id.str());
+  std::optional<RolledBack> done;
+  while (!done) {
+    HS_CO_TRY(const TenantDeployment stored, co_await find(principal.tenant, id));
+    span.attribute("moduleId", stored.deployment.moduleId.str());
+    if (stored.deployment.status == DeploymentStatus::RolledBack) co_return stored.deployment;
+    HS_CO_CHECK(check_rollback(stored));
+    const bool to_prepare = changed_routes(stored.deployment) && !held_by_nodes(stored.deployment);
+    std::vector<SharedVersion> versions;
+    if (to_prepare) HS_CO_TRY(versions, co_await hold_versions_before(stored));
+
+    const auto turn = co_await turnstile_.enter();
+    auto now = co_await find(principal.tenant, id);
+    Result<> allowed = now ? check_rollback(*now) : Result<>(std::unexpected(now.error()));
+    // The driver may have taken a step meanwhile: then look again.
+    if (allowed && now->revision == stored.revision) {
+      auto exchanged = co_await exchange_back(*std::move(now), versions, cause(principal.user, trace));
+      if (exchanged) {
+        done = *std::move(exchanged);
+      } else {
+        allowed = std::unexpected(std::move(exchanged).error());
+      }
+    }
+    if (!versions.empty()) release(hold_key(id));
+    if (!allowed) co_return std::unexpected(std::move(allowed).error());
+  }
+  co_await settle(done->deployment.targetRegions, done->revision);
+  co_return std::move(done->deployment);
+}
+
+}  // namespace hotswap::control

@@ -1,0 +1,18 @@
+// Regions and the environment that each belongs to (shared rule: production needs an Admin's approval).
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include "base/id.h"
+
+namespace hotswap::control {
+
+enum class Environment { development, staging, production };
+BOOST_DESCRIBE_ENUM(Environment, development, staging, production)
+
+struct RegionSetting {
+  Region region;
+  Environment environment = Environment::development;
+};
+
+}  // namespace hotswap::control

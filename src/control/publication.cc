@@ -1,0 +1,119 @@
+#include "control/publication.h"
+
+#include <boost/algorithm/string/predicate.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace hotswap::control {
+
+SharedVersion desired_version(const TenantId& tenant, const Module& module) {
+  return std::make_shared<const DesiredVersion>(DesiredVersion{.tenant = tenant,
+                                                               .moduleId = module.moduleId,
+                                                               .name = module.name,
+                                                               .digest = module.checksum,
+                                                               .sizeBytes = module.sizeBytes,
+                                                               .kind = module.kind,
+                                                               .limits = module.limits,
+                                                               .healthCheck = std::nullopt});
+}
+
+Publication::Publication(std::int64_t first_revision, std::vector<Region> regions) : revision_(first_revision) {
+  for (auto& region : regions) regions_[std::move(region)].revision = first_revision;
+}
+
+void Publication::touch(const Region& region) {
+  const auto found = regions_.find(region);
+  if (found == regions_.end()) return;
+  found->second.revision = revision_;
+  found->second.built.reset();
+}
+
+std::int64_t Publication::apply(Change change) {
+  ++revision_;
+  for (const auto& route : change.drop) {
+    const auto region = regions_.find(route.region);
+    if (region != regions_.end()) region->second.routes.erase({route.tenant, route.name});
+    touch(route.region);
+  }
+  for (auto& routed : change.put) {
+    const Region region = routed.route.region;
+    RouteKey key{routed.route.tenant, routed.route.name};
+    // A region that is no longer configured keeps its routes in the store, for when it comes back.
+    if (const auto found = regions_.find(region); found != regions_.end()) {
+      found->second.routes.insert_or_assign(std::move(key), std::move(routed));
+    }
+    touch(region);
+  }
+  for (auto& [key, hold] : change.hold) {
+    for (const auto& region : hold.regions) touch(region);
+    holds_.insert_or_assign(key, std::move(hold));
+  }
+  for (const auto& key : change.release) {
+    const auto held = holds_.find(key);
+    if (held == holds_.end()) continue;
+    for (const auto& region : held->second.regions) touch(region);
+    holds_.erase(held);
+  }
+  return revision_;
+}
+
+bool Publication::claim(std::int64_t revision) {
+  if (revision <= revision_) return false;
+  revision_ = lifted_ = revision + 1;
+  for (auto& [name, region] : regions_) touch(name);
+  return true;
+}
+
+std::shared_ptr<const DesiredState> Publication::state(const Region& region) {
+  RegionState& state = regions_.at(region);
+  if (state.built) return state.built;
+  auto built = std::make_shared<DesiredState>();
+  built->revision = state.revision;
+  built->routes.reserve(state.routes.size());
+  std::set<std::pair<std::string_view, std::string_view>> listed;
+  const auto list = [&](const SharedVersion& version) {
+    if (listed.emplace(version->tenant.str(), version->moduleId.str()).second) built->versions.push_back(*version);
+  };
+  for (const auto& [key, routed] : state.routes) {
+    for (const auto& version : routed.versions) list(version);
+    built->routes.push_back(routed.route);
+  }
+  for (const auto& [key, hold] : holds_) {
+    if (std::ranges::find(hold.regions, region) == hold.regions.end()) continue;
+    for (const auto& version : hold.versions) list(version);
+  }
+  state.built = std::move(built);
+  return state.built;
+}
+
+const RoutedVersions* Publication::route(const TenantId& tenant, const std::string& name, const Region& region) const {
+  const auto state = regions_.find(region);
+  if (state == regions_.end()) return nullptr;
+  const auto found = state->second.routes.find({tenant, name});
+  return found == state->second.routes.end() ? nullptr : &found->second;
+}
+
+const Route* Publication::bound_elsewhere(const Route& route) const {
+  const auto state = regions_.find(route.region);
+  if (state == regions_.end()) return nullptr;
+  for (const auto& [key, routed] : state->second.routes) {
+    if (key == RouteKey{route.tenant, route.name}) continue;
+    const HttpBinding& other = routed.route.http;
+    const bool same_host = boost::algorithm::iequals(other.host.value_or(""), route.http.host.value_or(""));
+    if (same_host && other.pathPrefix == route.http.pathPrefix) return &routed.route;
+  }
+  return nullptr;
+}
+
+std::vector<Route> Publication::routes(const TenantId& tenant) const {
+  std::vector<Route> routes;
+  for (const auto& [region, state] : regions_) {
+    for (const auto& [key, routed] : state.routes) {
+      if (key.first == tenant) routes.push_back(routed.route);
+    }
+  }
+  return routes;
+}
+
+}  // namespace hotswap::control

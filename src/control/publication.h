@@ -1,0 +1,83 @@
+// What every node shall hold and route: the desired state of each region, kept as it changes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/desired_state.h"
+#include "store/store.h"
+
+namespace hotswap::control {
+
+using SharedVersion = std::shared_ptr<const DesiredVersion>;
+
+// As a node needs it, without a health check.
+[[nodiscard]] SharedVersion desired_version(const TenantId& tenant, const Module& module);
+
+// Versions that an unfinished deployment holds on the nodes of its regions beside what is routed: the one that it
+// brings (with its health check) and those that it may have to return to.
+struct Hold {
+  std::vector<Region> regions;
+  std::vector<SharedVersion> versions;
+};
+
+struct RoutedVersions {
+  Route route;
+  std::vector<SharedVersion> versions;  // one for each in the route
+};
+
+// Not thread-safe. The revision of a region's desired state is the number of the last change that touched it.
+//
+// A revision must never go backwards for a node, not even over a restart of the control plane. Numbers begin with the
+// wall clock (milliseconds × 1000), so that a later process begins above whatever an earlier one could have reached
+// with less than a million changes a second, without a write for each change. Where the clock was set back, the nodes
+// themselves say so: claim() lifts the numbers above what a node claims to have.
+class Publication {
+ public:
+  Publication(std::int64_t first_revision, std::vector<Region> regions);
+
+  // One change: everything given takes effect at once. Returns its revision.
+  struct Change {
+    std::vector<RoutedVersions> put;
+    std::vector<Route> drop;           // by (tenant, name, region)
+    std::map<std::string, Hold> hold;  // by key (deployment id); replaces
+    std::vector<std::string> release;  // keys
+  };
+  std::int64_t apply(Change change);
+
+  // A node says that it has `revision`. Returns whether all numbers were lifted above it: that was not given out here.
+  bool claim(std::int64_t revision);
+
+  [[nodiscard]] std::int64_t revision() const noexcept { return revision_; }
+  // Revision of the last lift: whatever a node claimed before means nothing.
+  [[nodiscard]] std::int64_t lifted() const noexcept { return lifted_; }
+  [[nodiscard]] bool knows(const Region& region) const { return regions_.contains(region); }
+  [[nodiscard]] std::int64_t revision(const Region& region) const { return regions_.at(region).revision; }
+  // Built at most once for each change of the region.
+  [[nodiscard]] std::shared_ptr<const DesiredState> state(const Region& region);
+
+  // nullptr where there is no such route.
+  [[nodiscard]] const RoutedVersions* route(const TenantId& tenant, const std::string& name,
+                                            const Region& region) const;
+  // Whoever else answers on the gateway at the same place in the region; nullptr where nobody does.
+  [[nodiscard]] const Route* bound_elsewhere(const Route& route) const;
+  [[nodiscard]] std::vector<Route> routes(const TenantId& tenant) const;
+
+ private:
+  using RouteKey = std::pair<TenantId, std::string>;
+  struct RegionState {
+    std::int64_t revision = 0;
+    std::map<RouteKey, RoutedVersions> routes;
+    std::shared_ptr<const DesiredState> built;
+  };
+  void touch(const Region& region);
+
+  std::int64_t revision_;
+  std::int64_t lifted_ = 0;
+  std::map<Region, RegionState> regions_;
+  std::map<std::string, Hold> holds_;
+};
+
+}  // namespace hotswap::control

@@ -1,0 +1,33 @@
+// Everything about the control plane that whoever starts it may choose.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "base/limits.h"
+#include "control/environment.h"
+#include "model/principal.h"
+#include "net/http.h"
+
+namespace hotswap::control {
+
+struct Options {
+  bool wasi03 = false;      // accept modules that need WASI 0.3
+  bool single_user = true;  // whoever created a production deployment may approve it
+  std::vector<RegionSetting> regions{{Region("local"), Environment::development}};
+  std::size_t versions_kept = limits::kVersionsKept;
+  // Without a poll or a report for this long, a node is not healthy (two long-polls).
+  std::chrono::milliseconds node_silence = 2 * limits::kLongPoll;
+  // How long a rollback waits for the live nodes to make the old versions ready again, before it changes any route.
+  std::chrono::milliseconds rollback_prepare{10'000};
+  // How long the reply to a rollback waits for the live nodes to report the routes.
+  std::chrono::milliseconds rollback_settle{2'000};
+  std::size_t download_threads = 4;  // binaries being sent at once; others wait
+  // Who calls. One fixed Admin until identity comes.
+  std::function<Result<Principal>(net::Exchange&)> identify = [](net::Exchange&) -> Result<Principal> {
+    return default_principal();
+  };
+};
+
+}  // namespace hotswap::control

@@ -1,0 +1,106 @@
+// Waiting for something to happen on one executor.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <utility>
+
+#include "base/task.h"
+
+namespace hotswap::control {
+
+// Runs `task` on `executor` and comes back to the caller's. Cancellation of the caller reaches the task.
+template <class T>
+Task<T> on(asio::any_io_executor executor, Task<T> task) {
+  co_return co_await asio::co_spawn(std::move(executor), std::move(task), asio::use_awaitable);
+}
+
+// A condition. Everything on one executor; a waiter may outlive the signal.
+class Signal {
+ public:
+  explicit Signal(asio::any_io_executor home) : home_(std::move(home)) {}
+
+  void notify() {
+    ++*count_;
+    for (auto* timer : *waiters_) timer->cancel();
+  }
+  // Take it before looking at the condition, and give it to wait(), so that no notification is lost.
+  [[nodiscard]] std::uint64_t count() const noexcept { return *count_; }
+  [[nodiscard]] bool has_waiters() const noexcept { return !waiters_->empty(); }
+
+  // Returns at once where notify() was called since `seen`; otherwise at the next notify() or at `until`. Cancellable.
+  Task<void> wait(std::uint64_t seen, std::chrono::steady_clock::time_point until) {
+    if (*count_ != seen) co_return;
+    asio::steady_timer timer(home_, until);
+    const Place place(waiters_, &timer);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+
+ private:
+  using Waiters = std::list<asio::steady_timer*>;
+  class Place {
+   public:
+    Place(std::shared_ptr<Waiters> waiters, asio::steady_timer* timer) : waiters_(std::move(waiters)) {
+      at_ = waiters_->insert(waiters_->end(), timer);
+    }
+    ~Place() { waiters_->erase(at_); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    std::shared_ptr<Waiters> waiters_;
+    Waiters::iterator at_;
+  };
+
+  asio::any_io_executor home_;
+  std::shared_ptr<std::uint64_t> count_ = std::make_shared<std::uint64_t>(0);
+  std::shared_ptr<Waiters> waiters_ = std::make_shared<Waiters>();
+};
+
+// A mutex for coroutines of one executor; first come, first served. Not cancellable: hold it briefly.
+class Turnstile {
+ public:
+  class [[nodiscard]] Turn {
+   public:
+    explicit Turn(Turnstile& turnstile) : turnstile_(&turnstile) {}
+    Turn(Turn&& other) noexcept : turnstile_(std::exchange(other.turnstile_, nullptr)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (turnstile_ != nullptr) turnstile_->leave();
+    }
+
+   private:
+    Turnstile* turnstile_;
+  };
+
+  explicit Turnstile(asio::any_io_executor home) : freed_(std::move(home)) {}
+
+  Task<Turn> enter() {
+    const std::uint64_t ticket = next_++;
+    while (serving_ != ticket) {
+      const auto seen = freed_.count();
+      co_await freed_.wait(seen, std::chrono::steady_clock::time_point::max());
+    }
+    co_return Turn(*this);
+  }
+
+ private:
+  void leave() {
+    ++serving_;
+    freed_.notify();
+  }
+
+  Signal freed_;
+  std::uint64_t next_ = 0;
+  std::uint64_t serving_ = 0;
+};
+
+}  // namespace hotswap::control
