@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/limits.h"
 #include "model/deployment.h"
 #include "model/module.h"
