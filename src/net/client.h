@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "net/http.h"
 
 namespace hotswap::net {
@@ -21,8 +23,9 @@ struct ClientRequest {
   std::string body;
   // Where set, the body is streamed instead: fills the span and returns the byte count, 0 at the end.
   std::function<Result<std::size_t>(std::span<std::byte>)> body_source;
-  std::uint64_t body_source_size = 0;
-  std::chrono::milliseconds timeout{30'000};  // from connecting to the whole reply (to the head, when streamed)
+  std::uint64_t body_source_size = 0;              // 0: unknown, the body is sent in chunks
+  std::chrono::milliseconds timeout{30'000};       // from connecting to the whole reply (to the head, when streamed)
+  std::size_t response_bytes = 64 * limits::kMiB;  // kUpstream where a body to be kept is larger
 };
 
 struct ClientResponse {
@@ -32,8 +35,12 @@ struct ClientResponse {
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
 };
 
-// One origin ("http://host:port"). Used on one executor. Idle connections are kept and reused; a request on a reused
-// connection that the server closed before any byte of the reply is sent once more on a fresh one.
+// One origin ("http://host:port"; https is not supported). Used on one executor, which must not run it in parallel.
+// Idle connections are kept and reused; a request on a reused connection that the server closed before any byte of the
+// reply is sent once more on a fresh one, unless its body came from a source, which is spent. Cancelling a call closes
+// its connection. Calls must have ended before destruction. Errors: kInvalid (a request that cannot be sent),
+// kUnavailable (no connection, or it broke), kDeadline (timeout), kUpstream (a reply that is no valid HTTP or too
+// large); or whatever the body's source failed with.
 class Client {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Client>> create(asio::any_io_executor executor, std::string_view origin);

@@ -101,6 +101,7 @@ class Connection final : public Exchange, public ConnectionHook {
   Task<Result<>> send_continue();
   [[nodiscard]] std::unexpected<Error> body_failed(ErrorKind kind, std::string detail);
 
+  [[nodiscard]] bool leaves_much_unread() const;
   void start_head(unsigned status);
   // Adds Connection and the empty line.
   void end_head();

@@ -49,6 +49,7 @@ Task<Result<>> Connection::reply(unsigned status, std::string_view content_type,
   if (!content_type.empty()) append_field(out_, "Content-Type", content_type);
   if (append_handler_fields(out_, headers)) close_ = true;
   if (!bodiless(status)) append_content_length(out_, body.size());
+  if (leaves_much_unread()) close_ = true;
   end_head();
   reply_ = Reply::kDone;
   const Parts parts{buffer(out_), buffer(drop_body_ ? std::string_view{} : body)};
@@ -131,13 +132,18 @@ void Connection::start_head(unsigned status) {
   drop_body_ = bodiless(status) || head_.method == "HEAD";
 }
 
+// Whether more of the body is to come than is worth reading for the connection's sake.
+bool Connection::leaves_much_unread() const {
+  if (!parser_->is_header_done()) return true;
+  return !parser_->is_done() && !parser_->chunked() &&
+         parser_->body_left() > listener_->shared().options.unread_body_bytes;
+}
+
 void Connection::end_head() {
   append_traceparent(out_, trace_);
   // Where the client still waits for "100 Continue", nobody knows whether the body will come.
-  const bool left =
-      !parser_->is_header_done() || (!parser_->is_done() && !parser_->chunked() &&
-                                     parser_->body_left() > listener_->shared().options.unread_body_bytes);
-  const bool keep = !close_ && !left && !owes_continue_ && !listener_->draining() && parser_->keep_alive();
+  const bool keep =
+      !close_ && !owes_continue_ && !listener_->draining() && parser_->is_header_done() && parser_->keep_alive();
   close_ = !keep;
   if (!keep) {
     out_ += "Connection: close\r\n";

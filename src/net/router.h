@@ -11,8 +11,9 @@
 namespace hotswap::net {
 
 // Patterns are absolute paths whose segments may be "{name}" (one segment, percent-decoded into Exchange::params), or
-// end in "/*" (any rest). Literal segments win over "{name}" and "{name}" wins over "*". An unknown path is a problem
-// document with 404; a known path with another method is 405 with Allow; HEAD falls back to GET.
+// end in "/*" (any rest of one segment or more; "/a/*" takes "/a/", not "/a"). Literal segments win over "{name}" and
+// "{name}" wins over "*", among the routes that have the request's method. An unknown path is a problem document with
+// 404; a known path with another method is 405 with Allow; HEAD falls back to GET. Segments are compared decoded.
 // Built before serving starts, immutable afterwards; look-ups are thread-safe and do not allocate for literal paths.
 class Router {
  public:

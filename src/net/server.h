@@ -48,8 +48,8 @@ struct ServerTimeouts {
 };
 
 struct ServerOptions {
-  std::string name;  // label of its metrics: "api" or "gateway"
-  tcp::endpoint listen;
+  std::string name{};  // label of its metrics: "api" or "gateway"
+  tcp::endpoint listen{};
   std::size_t header_bytes = limits::kRequestHeaderBytes;              // 431 beyond
   std::size_t url_bytes = limits::kUrlBytes;                           // 414 beyond
   std::size_t connections_per_thread = limits::kConnectionsPerThread;  // 503 beyond
