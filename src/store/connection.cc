@@ -140,9 +140,8 @@ Fault Connection::fault_of(const soci::soci_error& error) {
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return Fault::Busy;
     return code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? Fault::Broken : Fault::Other;
   }
-  // libpq cannot name a state for a connection that is gone, so it is asked for the connection itself.
-  const auto* postgres = static_cast<soci::postgresql_session_backend*>(session_.get_backend());
-  if (postgres == nullptr || PQstatus(postgres->conn_) != CONNECTION_OK) return Fault::Broken;
+  // libpq cannot name a state for a connection that is gone, so the connection itself is asked.
+  if (!session_.is_connected()) return Fault::Broken;
   const auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&error);
   const std::string state = known == nullptr ? std::string() : known->sqlstate();
   if (state.starts_with("08") || state.starts_with("57P")) return Fault::Broken;
