@@ -24,3 +24,6 @@ target_include_directories(SOCI::soci_sqlite3 INTERFACE /usr/include/soci)
 target_include_directories(SOCI::soci_postgresql INTERFACE /usr/include/soci /usr/include/postgresql)
 target_link_libraries(SOCI::soci_sqlite3 INTERFACE ${SQLITE3_LIBRARY})
 target_link_libraries(SOCI::soci_postgresql INTERFACE ${PQ_LIBRARY})
+
+# What every part may use. Linked everywhere, so that one precompiled header fits all parts.
+set(HOTSWAP_COMMON_LIBRARIES Boost::boost Boost::json Boost::url fmt::fmt spdlog::spdlog Threads::Threads)

@@ -11,8 +11,8 @@ file(GLOB ENGINE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/engine/src/*.rs)
 add_custom_command(
   OUTPUT ${CMAKE_BINARY_DIR}/engine.stamp
   BYPRODUCTS ${ENGINE_LIBRARY}
-  COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${HOTSWAP_CARGO_TARGET_DIR} CC=clang-19 CXX=clang++-19
-          ${CARGO} build --release --locked --quiet --manifest-path ${CMAKE_SOURCE_DIR}/engine/Cargo.toml
+  COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${HOTSWAP_CARGO_TARGET_DIR} ${CARGO} build --release --locked --quiet
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/engine
   COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/engine.stamp
   DEPENDS ${ENGINE_SOURCES} ${CMAKE_SOURCE_DIR}/engine/Cargo.toml ${CMAKE_SOURCE_DIR}/engine/Cargo.lock
   COMMENT "cargo build engine (the first time compiles Wasmtime: minutes)"

@@ -11,6 +11,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverl
                     -Wno-sign-conversion -Werror=return-type -Werror=unused-result -fno-omit-frame-pointer)
 add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT SPDLOG_FMT_EXTERNAL)
 add_link_options(-fuse-ld=mold)
+# ccache can keep what was compiled with a precompiled header only if the header carries no time stamp.
+add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 
 if(HOTSWAP_SANITIZE)
   add_compile_options(-fsanitize=${HOTSWAP_SANITIZE} -fno-sanitize-recover=all)

@@ -26,6 +26,8 @@ struct Agent::Held {
 
 namespace {
 
+constexpr std::int64_t kNothingSeen = -1;  // below every revision: the first answer is always news
+
 Task<void> sleep_for(asio::any_io_executor home, std::chrono::milliseconds time) {
   asio::steady_timer timer(std::move(home), time);
   co_await timer.async_wait(asio::use_awaitable);
@@ -51,12 +53,15 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
     : home_(home),
       options_(std::move(options)),
       parts_(parts),
-      wake_(std::move(home)),
+      wake_(home),
+      settled_(std::move(home), asio::steady_timer::time_point::max()),
       load_duration_(parts.metrics.histogram("wasm.module.load.duration",
                                              "Seconds from the binary at hand to ready, by node", latency_bounds(),
                                              {{"node", options_.node.str()}})),
       modules_ready_(parts.metrics.gauge("wasm.node.modules.ready", "Versions ready on the node",
-                                         {{"node", options_.node.str()}})) {}
+                                         {{"node", options_.node.str()}})) {
+  desired_.revision = kNothingSeen;
+}
 
 Agent::~Agent() = default;
 
@@ -213,11 +218,19 @@ Task<void> Agent::publish_changes() {
     co_await parts_.snapshot.publish(table);
     routed_revision_ = table->revision();
     modules_ready_.set(static_cast<double>(table->version_count()));
+    if (preparing_ == 0) {
+      settled_once_ = true;
+      settled_.cancel();
+    }
     if (const auto sent = co_await parts_.control.report(report()); !sent) {
       co_await sleep_for(home_, options_.retry);
       dirty_ = true;
     }
   }
+}
+
+Task<void> Agent::until_settled() {
+  while (!settled_once_) co_await settled_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 ReadyVersions Agent::ready_versions() const {

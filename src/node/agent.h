@@ -57,6 +57,9 @@ class Agent {
   // Until it is cancelled. Serves on with the last state while the control plane is away.
   Task<void> run();
 
+  // Completes when everything that the first desired state asked for is ready or failed, and is routed.
+  Task<void> until_settled();
+
  private:
   struct Held;
   using Key = std::pair<TenantId, ModuleId>;
@@ -81,8 +84,10 @@ class Agent {
   std::map<Key, std::int64_t> uncounted_;  // of versions that are gone
   std::int64_t routed_revision_ = 0;
   bool dirty_ = false;
+  bool settled_once_ = false;
   std::size_t preparing_ = 0;
-  asio::steady_timer wake_;  // cancelled by changed()
+  asio::steady_timer wake_;     // cancelled by changed()
+  asio::steady_timer settled_;  // cancelled when settled_once_ turns true
   Histogram& load_duration_;
   Gauge& modules_ready_;
 };

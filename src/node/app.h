@@ -36,6 +36,8 @@ class App {
   [[nodiscard]] Gateway& gateway() noexcept { return gateway_; }
   // Runs the agent on the first I/O thread.
   void start();
+  // Completes when what was deployed before this process started serves again. Awaited on the first I/O thread.
+  Task<void> serving() { return agent_.until_settled(); }
   // Ends the agent: its last counts are reported. Await it before the I/O threads stop.
   Task<void> stop();
 

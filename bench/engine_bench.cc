@@ -1,0 +1,104 @@
+// The engine's own lines of the benchmark, in process: loading compiled code up to its first call, and validating a
+// module. Prints one JSON object.
+#include <CLI/CLI.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "base/limits.h"
+#include "sandbox/wasm/code_cache.h"
+#include "sandbox/wasm/wasm_workload.h"
+
+namespace {
+
+using namespace hotswap;
+namespace json = boost::json;
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) {
+    fmt::print(stderr, "{}\n", result.error().detail);
+    std::exit(1);
+  }
+  return std::move(*result);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+template <class F>
+json::object measure(int rounds, F&& work) {
+  std::vector<double> microseconds;
+  for (int i = 0; i < rounds; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    work();
+    microseconds.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count());
+  }
+  std::ranges::sort(microseconds);
+  const auto at = [&](double share) {
+    return microseconds[static_cast<std::size_t>(static_cast<double>(microseconds.size() - 1) * share)];
+  };
+  return {{"rounds", rounds}, {"p50Us", at(0.5)}, {"p99Us", at(0.99)}, {"maxUs", at(1)}};
+}
+
+void call_once(wasm::WasmWorkload& workload, const std::string& function, const std::string& params) {
+  asio::io_context io;
+  auto done = asio::co_spawn(io, workload.invoke({.function = function, .params = params}, nullptr), asio::use_future);
+  io.run();
+  const auto outcome = must(done.get());
+  if (outcome.failure) {
+    fmt::print(stderr, "the guest failed: {}\n", outcome.message);
+    std::exit(1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string call_file;
+  std::string validate_file;
+  std::string function = "add";
+  std::string params = "[2,3]";
+  int rounds = 500;
+  CLI::App app("Engine figures in process");
+  app.add_option("--call", call_file, "Module to load and call")->required();
+  app.add_option("--function", function);
+  app.add_option("--params", params);
+  app.add_option("--validate", validate_file, "Module to validate")->required();
+  app.add_option("--rounds", rounds);
+  CLI11_PARSE(app, argc, argv);
+
+  const auto engine = must(wasm::Engine::create({.pool_instances = limits::kPoolInstances,
+                                                 .pool_memory_bytes = limits::kPoolMemoryBytes,
+                                                 .tick = limits::kEpochTick}));
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("hotswap-bench-{}", ::getpid());
+  const auto cache = must(wasm::CodeCache::open(*engine, folder));
+  const std::string binary = read_file(call_file);
+  const Digest digest = Sha256::of(binary);
+  must(cache.get(digest, [&]() -> Result<std::string> { return binary; }));
+
+  const auto load = measure(rounds, [&] {
+    const auto code = must(cache.get(digest, [&]() -> Result<std::string> { return binary; }));
+    wasm::WasmWorkload workload(must(engine->link(code, ENG_LINK_WASI | ENG_LINK_SOCKETS | ENG_LINK_HTTP)),
+                                {.max_memory_bytes = 128 * limits::kMiB, .max_output_bytes = limits::kOutputBytes},
+                                {.wall = std::chrono::seconds(30), .cpu_percent = 50, .cpu_window = limits::kCpuWindow},
+                                100, false);
+    call_once(workload, function, params);
+  });
+  const std::string big = read_file(validate_file);
+  auto validate = measure(rounds, [&] { (void)must(engine->describe(big)); });
+  validate["bytes"] = big.size();
+  std::filesystem::remove_all(folder);
+  fmt::print("{}\n", json::serialize(json::object{{"load", load}, {"validate", validate}}));
+}
