@@ -1,10 +1,15 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # Functions for the samples' `recipe` files. A recipe runs in a scratch copy of its sample's folder, with $out naming the
 # folder where its *.wasm go; samples/build calls it only when something changed.
 
-# Everything that a small guest wants and nothing else: optimised, unused code dropped, no names section.
+# ($out and $repository come from samples/build; the commas belong to clang's flags.)
+
+# What a small guest wants: optimised, unused code dropped. The names section stays, so that backtraces name functions.
 wasm_flags=(--target=wasm32-wasi -O2 -Wall -Wextra -Werror -ffunction-sections -fdata-sections
-  -Wl,--gc-sections -Wl,--strip-all)
+  -Wl,--gc-sections -Wl,--strip-debug)
+
+# For a module that needs no constructors run and no libc set up before its first call.
+no_start_files=(-nostartfiles -Wl,--no-entry)
 
 # c_library NAME FLAG|SOURCE…: a core module whose exported functions are called one by one (a "reactor").
 c_library() {
