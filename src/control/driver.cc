@@ -252,7 +252,10 @@ void Driver::finish(const DeploymentId& id) {
   unfinished_.erase(found);
 }
 
-Task<std::uint64_t> Driver::event_count() { co_return events_.count(); }
+Task<std::optional<std::uint64_t>> Driver::event_count() {
+  if (stopping_) co_return std::nullopt;
+  co_return events_.count();
+}
 
 Task<void> Driver::next_event(std::uint64_t seen, std::chrono::milliseconds at_most) {
   if (stopping_) co_return;

@@ -52,7 +52,8 @@ class Driver {
   Task<Result<Deployment>> rollback(Principal principal, DeploymentId id, TraceContext trace);
 
   // ---- following events: take the count, read the store, wait for a newer count.
-  Task<std::uint64_t> event_count();
+  // Nullopt once the driver is stopping.
+  Task<std::optional<std::uint64_t>> event_count();
   Task<void> next_event(std::uint64_t seen, std::chrono::milliseconds at_most);
 
  private:

@@ -159,7 +159,9 @@ Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, 
     HS_CO_CHECK(check_rollback(stored));
     const bool to_prepare = changed_routes(stored.deployment) && !held_by_nodes(stored.deployment);
     std::vector<SharedVersion> versions;
-    if (to_prepare) HS_CO_TRY(versions, co_await hold_versions_before(stored));
+    if (to_prepare) {
+      HS_CO_TRY(versions, co_await hold_versions_before(stored));
+    }
 
     const auto turn = co_await turnstile_.enter();
     auto now = co_await find(principal.tenant, id);

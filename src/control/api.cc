@@ -1,0 +1,110 @@
+#include "control/api.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace hotswap::control {
+namespace {
+
+using Handle = Task<Result<>> (*)(const Nouns&, net::Exchange&, const Principal&);
+
+// A handler of one noun as a table's entry.
+template <auto Handler>
+Task<Result<>> call(const Nouns& nouns, net::Exchange& exchange, const Principal& principal) {
+  if constexpr (requires { (nouns.modules.*Handler)(exchange, principal); }) {
+    return (nouns.modules.*Handler)(exchange, principal);
+  } else if constexpr (requires { (nouns.deployments.*Handler)(exchange, principal); }) {
+    return (nouns.deployments.*Handler)(exchange, principal);
+  } else {
+    return (nouns.fleet.*Handler)(exchange, principal);
+  }
+}
+
+// Who may (source 002, "Authorization"). Roles are no ladder: an Operator rolls back and does not deploy.
+enum class Access { everybody, readers, developers, operators, admins };
+
+std::vector<Role> roles_of(Access access) {
+  switch (access) {
+    case Access::everybody:
+    case Access::readers:
+      return {Role::Viewer, Role::Operator, Role::Developer, Role::Admin};
+    case Access::developers:
+      return {Role::Developer, Role::Admin};
+    case Access::operators:
+      return {Role::Operator, Role::Admin};
+    case Access::admins:
+      return {Role::Admin};
+  }
+  return {};
+}
+
+struct Endpoint {
+  std::string_view route;
+  Access access;
+  Handle handle;
+};
+
+using Modules = ModulesApi;
+using Deployments = DeploymentsApi;
+
+constexpr std::array kEndpoints{
+    Endpoint{"POST /api/v1/wasm/modules", Access::developers, &call<&Modules::create>},
+    Endpoint{"GET /api/v1/wasm/modules", Access::readers, &call<&Modules::list>},
+    Endpoint{"GET /api/v1/wasm/modules/{id}", Access::readers, &call<&Modules::show>},
+    Endpoint{"PATCH /api/v1/wasm/modules/{id}", Access::developers, &call<&Modules::update>},
+    Endpoint{"DELETE /api/v1/wasm/modules/{id}", Access::admins, &call<&Modules::remove>},
+    Endpoint{"GET /api/v1/wasm/modules/{id}/binary", Access::readers, &call<&Modules::binary>},
+
+    Endpoint{"POST /api/v1/wasm/deployments", Access::developers, &call<&Deployments::create>},
+    Endpoint{"GET /api/v1/wasm/deployments", Access::readers, &call<&Deployments::list>},
+    Endpoint{"GET /api/v1/wasm/deployments/{id}", Access::readers, &call<&Deployments::show>},
+    // To production: an Admin, see Driver::execute.
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/execute", Access::developers, &call<&Deployments::execute>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/approve", Access::admins, &call<&Deployments::approve>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/rollback", Access::operators, &call<&Deployments::rollback>},
+    Endpoint{"GET /api/v1/wasm/deployments/{id}/events", Access::readers, &call<&Deployments::events>},
+
+    Endpoint{"GET /api/v1/wasm/nodes", Access::readers, &call<&FleetApi::nodes>},
+    Endpoint{"GET /api/v1/wasm/routes", Access::readers, &call<&FleetApi::routes>},
+    Endpoint{"GET /health/live", Access::everybody, &call<&FleetApi::live>},
+    Endpoint{"GET /health/ready", Access::everybody, &call<&FleetApi::ready>},
+    Endpoint{"GET /metrics", Access::everybody, &call<&FleetApi::metrics>},
+};
+
+Result<Principal> admit(const Endpoint& endpoint, const Options& options, net::Exchange& exchange) {
+  if (endpoint.access == Access::everybody) return Principal{};
+  HS_TRY(auto principal, options.identify(exchange));
+  const auto roles = roles_of(endpoint.access);
+  if (std::ranges::find(roles, principal.role) != roles.end()) return principal;
+  std::vector<std::string_view> names;
+  for (const Role role : roles) names.push_back(enum_name(role));
+  return fail(ErrorKind::kForbidden, fmt::format("{} has the role {}; this needs {}", principal.user,
+                                                 enum_name(principal.role), fmt::join(names, " or ")));
+}
+
+Task<void> serve(const Endpoint& endpoint, const Options& options, const Nouns& nouns, net::Exchange& exchange) {
+  const auto principal = admit(endpoint, options, exchange);
+  Result<> result;
+  if (principal) {
+    result = co_await endpoint.handle(nouns, exchange, *principal);
+  } else {
+    result = std::unexpected(principal.error());
+  }
+  // A failure after the reply began is one of the connection, and there is nobody to tell.
+  if (!result && !exchange.replied()) std::ignore = co_await net::reply_problem(exchange, result.error());
+}
+
+}  // namespace
+
+void mount(net::Router& router, const Options& options, Nouns nouns) {
+  for (const auto& endpoint : kEndpoints) {
+    router.add(endpoint.route, [&endpoint, &options, nouns](net::Exchange& exchange) {
+      return serve(endpoint, options, nouns, exchange);
+    });
+  }
+}
+
+}  // namespace hotswap::control

@@ -1,0 +1,42 @@
+#include "control/fleet_api.h"
+
+#include "control/page_json.h"
+#include "control/query_parameters.h"
+
+namespace hotswap::control {
+
+Task<Result<>> FleetApi::nodes(net::Exchange& exchange, const Principal&) {
+  HS_CO_CHECK(QueryParameters(exchange, {}).check());
+  const auto nodes = co_await on(
+      parts_.home, [](const Fleet& fleet) -> Task<std::vector<NodeStatus>> { co_return fleet.status(); }(parts_.fleet));
+  co_return co_await net::reply_json(exchange, list_json(nodes));
+}
+
+Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(QueryParameters(exchange, {}).check());
+  const auto routes =
+      co_await on(parts_.home, [](const Publication& publication, const TenantId& tenant) -> Task<std::vector<Route>> {
+        co_return publication.routes(tenant);
+      }(parts_.publication, principal.tenant));
+  co_return co_await net::reply_json(exchange, list_json(routes));
+}
+
+Task<Result<>> FleetApi::live(net::Exchange& exchange, const Principal&) {
+  co_return co_await net::reply_json(exchange, R"({"status":"live"})");
+}
+
+Task<Result<>> FleetApi::ready(net::Exchange& exchange, const Principal&) {
+  const auto answer = co_await parts_.pool.run([this] { return parts_.store.ping(); });
+  if (!answer) co_return fail(ErrorKind::kUnavailable, "the store does not answer: " + answer.error().detail);
+  co_return co_await net::reply_json(exchange, R"({"status":"ready"})");
+}
+
+Task<Result<>> FleetApi::metrics(net::Exchange& exchange, const Principal&) {
+  co_await on(parts_.home, [](Fleet& fleet) -> Task<void> {
+    fleet.update_gauges();
+    co_return;
+  }(parts_.fleet));
+  co_return co_await exchange.reply(200, "text/plain; version=0.0.4; charset=utf-8", parts_.metrics.expose());
+}
+
+}  // namespace hotswap::control

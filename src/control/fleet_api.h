@@ -1,0 +1,36 @@
+// What the control plane says about itself: nodes, routes, health, metrics.
+#pragma once
+
+#include "base/blocking_pool.h"
+#include "control/fleet.h"
+#include "control/publication.h"
+#include "model/principal.h"
+#include "net/http.h"
+#include "store/store.h"
+
+namespace hotswap::control {
+
+// Handlers run on any I/O thread.
+class FleetApi {
+ public:
+  struct Parts {
+    asio::any_io_executor home;  // the fleet's
+    Fleet& fleet;
+    Publication& publication;
+    Store& store;
+    BlockingPool& pool;
+    Metrics& metrics;
+  };
+  explicit FleetApi(Parts parts) : parts_(std::move(parts)) {}
+
+  Task<Result<>> nodes(net::Exchange& exchange, const Principal& principal);
+  Task<Result<>> routes(net::Exchange& exchange, const Principal& principal);
+  Task<Result<>> live(net::Exchange& exchange, const Principal& principal);
+  Task<Result<>> ready(net::Exchange& exchange, const Principal& principal);
+  Task<Result<>> metrics(net::Exchange& exchange, const Principal& principal);
+
+ private:
+  Parts parts_;
+};
+
+}  // namespace hotswap::control
