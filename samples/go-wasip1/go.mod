@@ -1,0 +1,3 @@
+module example.com/hotswap/words
+
+go 1.24
