@@ -54,6 +54,11 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the parts are those of a forgotten Vec.
+        unsafe { array(self.data, self.size) }
+    }
+
     /// # Safety
     /// The buffer came from [`Buffer::from`] and is given back once.
     pub unsafe fn free(self) {
@@ -90,8 +95,8 @@ pub enum ErrorKind {
 /// `eng_error`.
 #[repr(C)]
 pub struct Error {
-    kind: ErrorKind,
-    message: Buffer,
+    pub kind: ErrorKind,
+    pub message: Buffer,
 }
 
 /// Why a fallible function failed, before it becomes an `eng_error`.

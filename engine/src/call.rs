@@ -430,7 +430,11 @@ fn backtrace_of(error: &Error) -> String {
             text.push('\n');
         }
         let _ = match frame.func_name() {
-            Some(name) => wasmtime_environ::demangle_function_name(&mut text, name),
+            // Only what is certainly mangled: to a C++ demangler, a plain "f" is the type float.
+            Some(name) if name.starts_with("_Z") || name.starts_with("_R") => {
+                wasmtime_environ::demangle_function_name(&mut text, name)
+            }
+            Some(name) => text.write_str(name),
             None => write!(text, "func[{}]", frame.func_index()),
         };
         let module = frame.module().name().unwrap_or("module");

@@ -260,7 +260,8 @@ fn wit(types: TypesRef<'_>, ty: &ComponentValType) -> String {
             braces("record", record.fields.iter().map(|(name, ty)| format!("{name}: {}", inner(ty))).collect())
         }
         ComponentDefinedType::Variant(variant) => {
-            let case = |ty: &Option<ComponentValType>| ty.as_ref().map_or(String::new(), |ty| format!("({})", inner(ty)));
+            let case =
+                |ty: &Option<ComponentValType>| ty.as_ref().map_or(String::new(), |ty| format!("({})", inner(ty)));
             braces("variant", variant.cases.iter().map(|(name, ty)| format!("{name}{}", case(&ty.ty))).collect())
         }
         ComponentDefinedType::Flags(names) => braces("flags", names.iter().map(ToString::to_string).collect()),
