@@ -62,16 +62,31 @@ Result<T> Api::wait(Task<Result<T>> task) {
   return result;
 }
 
-Failure Api::unreachable(const Error& error) const {
-  return Failure{.exit = ExitCode::Unreachable,
-                 .title = "Cannot reach the server at " + server_,
-                 .detail = error.detail,
-                 .next = "is the server running? start one with: hotswap up"};
+Failure Api::no_reply(const Error& error) const {
+  switch (error.kind) {
+    case ErrorKind::kUnavailable:
+      return {.exit = ExitCode::Unreachable,
+              .title = "Cannot reach the server at " + server_,
+              .detail = error.detail,
+              .next = "is the server running? start one with: hotswap up"};
+    case ErrorKind::kDeadline:
+      return {.exit = ExitCode::Unreachable,
+              .title = fmt::format("The server at {} did not answer in time", server_),
+              .detail = error.detail,
+              .next = fmt::format("is it healthy? see {}/health/ready", server_)};
+    case ErrorKind::kUpstream:
+      return {.exit = ExitCode::Unreachable,
+              .title = fmt::format("What answers at {} is no HotSwap server", server_),
+              .detail = error.detail,
+              .next = "check --server: it names the API, not the gateway"};
+    default:
+      return failure_from(error);  // the request could not be made: the file, or a malformed address
+  }
 }
 
 Outcome<net::ClientResponse> Api::send(net::ClientRequest request) {
   auto response = wait(client_->send(std::move(request)));
-  if (!response) return std::unexpected(unreachable(response.error()));
+  if (!response) return std::unexpected(no_reply(response.error()));
   if (is_failure(response->status)) return std::unexpected(failure_from_reply(response->status, response->body));
   return *std::move(response);
 }
@@ -105,7 +120,7 @@ Outcome<> Api::stream(net::ClientRequest request, const std::function<bool(std::
     return !stopped;
   }));
   if (stopped) return {};
-  if (!response) return std::unexpected(unreachable(response.error()));
+  if (!response) return std::unexpected(no_reply(response.error()));
   if (is_failure(response->status)) return std::unexpected(failure_from_reply(response->status, head));
   return {};
 }

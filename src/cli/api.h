@@ -52,7 +52,7 @@ class Api {
   explicit Api(std::string server) : server_(std::move(server)) {}
   template <class T>
   Result<T> wait(Task<Result<T>> task);
-  [[nodiscard]] Failure unreachable(const Error& error) const;
+  [[nodiscard]] Failure no_reply(const Error& error) const;
 
   std::string server_;
   asio::io_context io_;  // before the client, which lives on it

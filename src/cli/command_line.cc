@@ -45,9 +45,8 @@ void add_global_options(CLI::App& command, GlobalOptions& options) {
                                      "else {}",
                                      kDefaultServer)))
       ->type_name("URL");
-  add(command.add_option("--output", options.output, "How to print results: table, json or yaml"))
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"table", "json", "yaml"}))
+  add(command.add_option("--output", options.output, "How to print results (default table)"))
+      ->check(CLI::IsMember(member_names<OutputFormat>()))
       ->type_name("FORMAT");
   add(command.add_option("--config", options.config,
                          "Configuration file (YAML: server, output, region). Default: ~/.config/hotswap/config.yaml"))

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/json.h"
 #include "cli/context.h"
 
 namespace hotswap::cli {
@@ -23,6 +24,14 @@ template <class T>
 CLI::Option* add_repeated(CLI::App& command, const std::string& flags, T& values, const std::string& description,
                           const std::string& type_name) {
   return command.add_option(flags, values, description)->allow_extra_args(false)->type_name(type_name);
+}
+
+// An enum's names, for CLI::IsMember.
+template <DescribedEnum E>
+[[nodiscard]] std::vector<std::string> member_names() {
+  std::vector<std::string> names;
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<E>>([&](auto d) { names.emplace_back(d.name); });
+  return names;
 }
 
 // "K=V" words of one option; `option` names it in the failure.

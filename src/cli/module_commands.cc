@@ -72,14 +72,14 @@ void add_list(CLI::App& module, Context& context) {
   auto options = std::make_shared<ListOptions>();
   command->add_option("--name", options->name, "Only versions of this module")->type_name("NAME");
   command->add_option("--status", options->status, "Only versions in this status")
-      ->check(CLI::IsMember({"Active", "Deprecated", "Disabled"}))
+      ->check(CLI::IsMember(member_names<ModuleStatus>()))
       ->type_name("STATUS");
   command->add_option("--search", options->search, "Only those with this text in name or description")
       ->type_name("TEXT");
   command->add_option("--sort", options->sort, "name, registeredAt or sizeBytes; -registeredAt is newest first")
       ->type_name("FIELD");
   auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50)");
-  limit->type_name("N")->check(CLI::PositiveNumber)->type_name("N");
+  limit->check(CLI::PositiveNumber)->type_name("N");
   command->add_flag("--all", options->all, "Every one")->excludes(limit);
   command->footer(
       "Examples:\n  hotswap module ls --status Active --sort -registeredAt\n"
@@ -187,8 +187,8 @@ void add_set(CLI::App& module, Context& context) {
   auto* command = module.add_subcommand("set", "Change a version's status, description or metadata");
   auto options = std::make_shared<SetOptions>();
   command->add_option("MODULE", options->reference, kReferenceHelp)->required()->type_name("");
-  command->add_option("--status", options->status, "Active, Deprecated or Disabled")
-      ->check(CLI::IsMember({"Active", "Deprecated", "Disabled"}))
+  command->add_option("--status", options->status, "New status")
+      ->check(CLI::IsMember(member_names<ModuleStatus>()))
       ->type_name("STATUS");
   command->add_option("--description", options->description, "What it is, for people")->type_name("TEXT");
   add_repeated(*command, "--metadata", options->metadata, "Replaces all metadata (repeatable)", "KEY=VALUE");

@@ -46,8 +46,13 @@ struct PushOptions {
 };
 // What the options ask to register. The server validates the values; here only what cannot be expressed is refused.
 [[nodiscard]] Outcome<ModuleRegistration> registration_of(const PushOptions& options);
-// The registration as query parameters of a raw upload; what has its default is left out.
-[[nodiscard]] Query upload_query(const ModuleRegistration& registration);
+// The multipart form around the file: what comes before its bytes and what comes after.
+struct UploadForm {
+  std::string content_type;
+  std::string head;
+  std::string tail;
+};
+[[nodiscard]] UploadForm upload_form(const ModuleRegistration& registration, const std::string& boundary);
 
 inline const std::string kReferenceHelp = "Version, as NAME@VERSION or as a module id";
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <ostream>
 #include <regex>
+#include <sstream>
 
 #include "base/limits.h"
 #include "cli/module_commands.h"
@@ -35,6 +36,12 @@ Outcome<> read_directories(const std::vector<std::string>& words, ResourceLimits
   return {};
 }
 
+Result<std::size_t> read_into(std::istream& stream, std::span<std::byte> into) {
+  stream.read(reinterpret_cast<char*>(into.data()), static_cast<std::streamsize>(into.size()));
+  if (stream.bad()) return fail(ErrorKind::kInternal, "reading the file failed");
+  return static_cast<std::size_t>(stream.gcount());
+}
+
 struct OpenFile {
   std::shared_ptr<std::ifstream> stream;
   std::uint64_t size = 0;
@@ -56,18 +63,26 @@ Outcome<OpenFile> open_binary(const std::string& path) {
   return OpenFile{std::move(stream), size};
 }
 
+// A form of two parts: the registration as JSON, then the file, streamed. Limits and environment variables may be
+// larger than a URL, and do not belong into one.
 net::ClientRequest upload_request(const ModuleRegistration& registration, const OpenFile& file,
                                   TransferProgress& progress) {
+  SystemRandom random;
+  const auto form = upload_form(registration, new_uuid(random));
   net::ClientRequest request;
   request.method = "POST";
-  request.target = with_query(kModulesPath, upload_query(registration));
-  request.headers = {{"Content-Type", "application/wasm"}, {"Accept", "application/json"}};
-  request.body_source_size = file.size;
-  request.body_source = [stream = file.stream, &progress](std::span<std::byte> into) -> Result<std::size_t> {
-    stream->read(reinterpret_cast<char*>(into.data()), static_cast<std::streamsize>(into.size()));
-    if (stream->bad()) return fail(ErrorKind::kInternal, "reading the file failed");
-    const auto count = static_cast<std::size_t>(stream->gcount());
-    progress.advance(count);
+  request.target = std::string(kModulesPath);
+  request.headers = {{"Content-Type", form.content_type}, {"Accept", "application/json"}};
+  request.body_source_size = form.head.size() + file.size + form.tail.size();
+  request.body_source =
+      [stream = file.stream, &progress, before = std::make_shared<std::istringstream>(form.head),
+       after = std::make_shared<std::istringstream>(form.tail)](std::span<std::byte> into) -> Result<std::size_t> {
+    HS_TRY(std::size_t count, read_into(*before, into));
+    if (count == 0) {
+      HS_TRY(count, read_into(*stream, into));
+      progress.advance(count);
+    }
+    if (count == 0) return read_into(*after, into);
     return count;
   };
   request.timeout = kUploadDeadline;
@@ -167,31 +182,14 @@ Outcome<ModuleRegistration> registration_of(const PushOptions& options) {
   return registration;
 }
 
-Query upload_query(const ModuleRegistration& registration) {
-  const ResourceLimits defaults;
-  const auto& limits = registration.limits;
-  Query query{{"name", registration.name}, {"version", registration.version}};
-  if (registration.description) query.emplace_back("description", *registration.description);
-  const auto number = [&](std::string name, int value, int by_default) {
-    if (value != by_default) query.emplace_back(std::move(name), std::to_string(value));
-  };
-  number("limits.maxMemoryMB", limits.maxMemoryMB, defaults.maxMemoryMB);
-  number("limits.maxCpuPercent", limits.maxCpuPercent, defaults.maxCpuPercent);
-  number("limits.maxExecutionTimeSeconds", limits.maxExecutionTimeSeconds, defaults.maxExecutionTimeSeconds);
-  number("limits.maxConcurrentInvocations", limits.maxConcurrentInvocations, defaults.maxConcurrentInvocations);
-  if (limits.filesystemAccess != defaults.filesystemAccess) {
-    query.emplace_back("limits.filesystemAccess", enum_name(limits.filesystemAccess));
-  }
-  for (const auto& path : limits.allowedDirectories) query.emplace_back("limits.allowedDirectories", path);
-  if (limits.networkAccess != defaults.networkAccess) {
-    query.emplace_back("limits.networkAccess", enum_name(limits.networkAccess));
-  }
-  for (const auto& host : limits.allowedHosts) query.emplace_back("limits.allowedHosts", host);
-  for (const auto& [key, value] : limits.environmentVariables) {
-    query.emplace_back("limits.environmentVariables." + key, value);
-  }
-  for (const auto& [key, value] : registration.metadata) query.emplace_back("metadata." + key, value);
-  return query;
+UploadForm upload_form(const ModuleRegistration& registration, const std::string& boundary) {
+  return {.content_type = "multipart/form-data; boundary=" + boundary,
+          .head = fmt::format("--{0}\r\nContent-Disposition: form-data; name=\"metadata\"\r\n"
+                              "Content-Type: application/json\r\n\r\n{1}\r\n"
+                              "--{0}\r\nContent-Disposition: form-data; name=\"binary\"; filename=\"module.wasm\"\r\n"
+                              "Content-Type: application/wasm\r\n\r\n",
+                              boundary, to_json_text(registration)),
+          .tail = fmt::format("\r\n--{}--\r\n", boundary)};
 }
 
 void add_module_push(CLI::App& module, Context& context) {

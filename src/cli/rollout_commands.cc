@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "base/limits.h"
+#include "cli/commands.h"
+#include "cli/deploy_command.h"
+#include "cli/rollout_watch.h"
+#include "cli/table.h"
+
+namespace hotswap::cli {
+namespace {
+
+const std::string kIdHelp = "Deployment id, or its first characters (4 at least)";
+
+// ---- ls
+
+struct ListOptions {
+  std::string status;
+  std::string module;
+  std::size_t limit = limits::kPageDefault;
+  bool all = false;
+};
+
+void print_list(Context& context, const json::value& list) {
+  const auto& items = items_of(list);
+  if (context.settings.quiet) {
+    for (const auto& deployment : items) context.out << text_of(deployment, "deploymentId") << '\n';
+    return;
+  }
+  if (items.empty()) {
+    context.out << "No deployments.\n";
+    print_hint(context, "Start one: hotswap deploy NAME@VERSION");
+    return;
+  }
+  Table table({{.title = "ID"},
+               {.title = "MODULE", .shrinks = true},
+               {.title = "STRATEGY"},
+               {.title = "STATUS"},
+               {.title = "PROGRESS", .right = true},
+               {.title = "TARGETS", .shrinks = true},
+               {.title = "AGE", .right = true}});
+  for (const auto& deployment : items) {
+    const auto nodes = joined(member(deployment, "targetNodes"));
+    // The beginning of the id names a deployment well enough; `rollout show` has the whole.
+    table.add({text_of(deployment, "deploymentId").substr(0, 8), text_of(deployment, "moduleId"),
+               text_of(deployment, "strategy"), text_of(deployment, "status"),
+               fmt::format("{}%", number_of(deployment, "progressPercent")),
+               nodes.empty() ? joined(member(deployment, "targetRegions")) : nodes,
+               age_of(context, deployment, "createdAt")});
+  }
+  context.out << table.text(table_width(context), colored(context));
+  if (!member(list, "nextCursor").is_null()) print_hint(context, "\nThere are more: add --all, or --limit N");
+}
+
+void add_list(CLI::App& rollout, Context& context) {
+  auto* command = rollout.add_subcommand("ls", "List deployments, newest first");
+  auto options = std::make_shared<ListOptions>();
+  command->add_option("--status", options->status, "Only those in this status")
+      ->check(CLI::IsMember(member_names<DeploymentStatus>()))
+      ->type_name("STATUS");
+  command->add_option("--module", options->module, "Only those of this module")->type_name("NAME");
+  auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50)");
+  limit->check(CLI::PositiveNumber)->type_name("N");
+  command->add_flag("--all", options->all, "Every one")->excludes(limit);
+  command->footer(
+      "Examples:\n  hotswap rollout ls --status InProgress\n  hotswap rollout ls --module hello --output json");
+  on_run(*command, context, [&context, options]() -> Outcome<int> {
+    HS_TRY(const auto api, Api::open(context));
+    Query query;
+    if (!options->status.empty()) query.emplace_back("status", options->status);
+    if (!options->module.empty()) query.emplace_back("module", options->module);
+    HS_TRY(const auto document, api->list(kDeploymentsPath, std::move(query), options->all ? 0 : options->limit));
+    print_result(context, document, [&] { print_list(context, document.value); });
+    return kOk;
+  });
+}
+
+// ---- commands about one deployment
+
+using OneDeployment = std::function<Outcome<int>(Api&, const std::string& id)>;
+
+// Adds a command whose only argument is a deployment, resolved before `body` runs.
+CLI::App* add_one(CLI::App& rollout, Context& context, const std::string& name, const std::string& description,
+                  OneDeployment body) {
+  auto* command = rollout.add_subcommand(name, description);
+  auto word = std::make_shared<std::string>();
+  command->add_option("ID", *word, kIdHelp)->required()->type_name("");
+  command->footer(fmt::format("Examples:\n  hotswap rollout {} 3f2a91c4", name));
+  on_run(*command, context, [&context, word, body = std::move(body)]() -> Outcome<int> {
+    HS_TRY(const auto api, Api::open(context));
+    HS_TRY(const auto id, resolve_deployment(*api, *word));
+    auto code = body(*api, id);
+    if (!code && code.error().status == 404) code.error().next = "hotswap rollout ls";
+    return code;
+  });
+  return command;
+}
+
+int show(Context& context, const Document& document) {
+  print_result(context, document, [&] {
+    if (!context.settings.quiet) print_deployment(context, document.value);
+  });
+  return kOk;
+}
+
+void add_rollback(CLI::App& rollout, Context& context) {
+  auto watch = std::make_shared<bool>(false);
+  auto* command =
+      add_one(rollout, context, "rollback", "Return to the version before",
+              [&context, watch](Api& api, const std::string& id) -> Outcome<int> {
+                // What happened so far is not part of the rollback that is watched.
+                HS_TRY(const auto before, fetch_events(api, id));
+                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "rollback")));
+                if (!*watch) {
+                  show(context, document);
+                  print_hint(context, "\nFollow it: hotswap rollout watch " + id);
+                  return kOk;
+                }
+                return follow_rollout(context, api, id, last_sequence(before.value), DeploymentStatus::RolledBack);
+              });
+  command->add_flag("--watch", *watch, "Follow it to its end");
+  command->footer("Examples:\n  hotswap rollout rollback 3f2a91c4\n  hotswap rollout rollback 3f2a91c4 --watch");
+}
+
+int print_events(Context& context, const Document& events) {
+  print_result(context, events, [&] {
+    for (const auto& event : items_of(events.value)) context.out << event_line(event) << '\n';
+  });
+  return kOk;
+}
+
+}  // namespace
+
+void add_rollout_commands(CLI::App& root, Context& context) {
+  auto* rollout = root.add_subcommand("rollout", "Follow deployments, approve them, take them back");
+  rollout->require_subcommand(1);
+  rollout->footer(
+      "Examples:\n  hotswap rollout ls\n  hotswap rollout watch 3f2a91c4\n"
+      "  hotswap rollout rollback 3f2a91c4 --watch\n\n'hotswap rollout COMMAND --help' explains each command.");
+  add_list(*rollout, context);
+  add_one(*rollout, context, "show", "Show one deployment",
+          [&context](Api& api, const std::string& id) -> Outcome<int> {
+            HS_TRY(const auto document, api.get(path_of(kDeploymentsPath, id)));
+            return show(context, document);
+          });
+  add_one(*rollout, context, "watch", "Follow a deployment to its end; exit code 5 where it fails or is rolled back",
+          [&context](Api& api, const std::string& id) {
+            return follow_rollout(context, api, id, 0, DeploymentStatus::Completed);
+          });
+  add_one(*rollout, context, "events", "Print what happened so far",
+          [&context](Api& api, const std::string& id) -> Outcome<int> {
+            HS_TRY(const auto events, fetch_events(api, id));
+            return print_events(context, events);
+          });
+  add_one(*rollout, context, "approve", "Approve a deployment to a production region",
+          [&context](Api& api, const std::string& id) -> Outcome<int> {
+            HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "approve")));
+            show(context, document);
+            print_hint(context, "\nStart it: hotswap rollout execute " + id);
+            return kOk;
+          });
+  add_one(*rollout, context, "execute", "Start a deployment that was created with --no-execute",
+          [&context](Api& api, const std::string& id) -> Outcome<int> {
+            HS_TRY(const auto document, execute_deployment(api, id));
+            show(context, document);
+            print_hint(context, "\nFollow it: hotswap rollout watch " + id);
+            return kOk;
+          });
+  add_rollback(*rollout, context);
+}
+
+}  // namespace hotswap::cli

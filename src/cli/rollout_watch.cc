@@ -1,0 +1,237 @@
+#include "cli/rollout_watch.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "cli/event_stream.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+
+namespace hotswap::cli {
+namespace {
+
+constexpr std::size_t kShortestPrefix = 4;
+constexpr std::size_t kWholeId = 36;      // a UUID
+constexpr int kFruitlessConnections = 5;  // in a row, without one event, before watching gives up
+constexpr std::chrono::milliseconds kReconnectPause{500};
+constexpr std::size_t kBarCells = 24;
+
+bool has_ended(const json::value& document) {
+  const auto status = enum_from_name<DeploymentStatus>(text_of(document, "status"));
+  return status && finished(*status);
+}
+
+std::int64_t sequence_of(const json::value& event) { return static_cast<std::int64_t>(number_of(event, "sequence")); }
+
+// {"step": 1, "nodes": ["a"]} → "step=1 nodes=["a"]"
+std::string detail_text(const json::value& detail) {
+  std::string text;
+  const auto* object = detail.if_object();
+  if (object == nullptr) return text_of(detail);
+  for (const auto& [key, value] : *object) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", std::string_view(key),
+                        value.is_array() ? joined(value, ",") : text_of(value));
+  }
+  return text;
+}
+
+// Shows events in the form that the settings ask for.
+class EventPrinter {
+ public:
+  EventPrinter(Context& context, std::int64_t after) : context_(context), line_(context), last_(after) {}
+
+  // `text` is the event's own JSON. An event that was shown already is skipped.
+  void show(std::string_view text, const json::value& event) {
+    if (sequence_of(event) <= last_) return;
+    last_ = sequence_of(event);
+    switch (context_.settings.output) {
+      case OutputFormat::json:
+        context_.out << text << '\n' << std::flush;
+        return;
+      case OutputFormat::yaml:
+        context_.out << "---\n" << to_yaml(event) << '\n' << std::flush;
+        return;
+      case OutputFormat::table:
+        break;
+    }
+    if (line_.visible()) {
+      const auto percent = number_of(event, "progressPercent");
+      line_.draw(fmt::format("{} {:3}%  {} {}", bar(static_cast<double>(percent) / 100, kBarCells), percent,
+                             text_of(event, "type"), detail_text(member(event, "detail"))));
+    } else if (!context_.settings.quiet) {
+      context_.out << event_line(event) << '\n' << std::flush;
+    }
+  }
+
+  void wipe() { line_.wipe(); }
+  [[nodiscard]] std::int64_t last() const noexcept { return last_; }
+
+ private:
+  Context& context_;
+  ProgressLine line_;
+  std::int64_t last_;
+};
+
+// Reads the live stream until an event says that the deployment ended, or the connection breaks.
+Outcome<> stream_events(Api& api, const std::string& id, EventPrinter& printer) {
+  bool ended = false;
+  EventStreamParser parser([&](std::string_view data) {
+    const auto event = parse_json(data);
+    if (!event) return;
+    const bool fresh = sequence_of(*event) > printer.last();
+    printer.show(data, *event);
+    ended = ended || (fresh && has_ended(*event));
+  });
+  net::ClientRequest request;
+  request.target = path_of(kDeploymentsPath, id, "events");
+  request.headers = {{"Accept", "text/event-stream"}};
+  if (printer.last() > 0) request.headers.emplace_back("Last-Event-ID", std::to_string(printer.last()));
+  return api.stream(std::move(request), [&](std::string_view piece) {
+    parser.feed(piece);
+    return !ended;
+  });
+}
+
+Outcome<> show_missed(Api& api, const std::string& id, EventPrinter& printer) {
+  HS_TRY(const auto events, fetch_events(api, id));
+  for (const auto& event : items_of(events.value)) printer.show(json::serialize(event), event);
+  return {};
+}
+
+// The stream ends with an event, but whether the deployment has ended is what the deployment says: a completed one may
+// have been rolled back since.
+Outcome<Document> follow_to_end(Api& api, const std::string& id, EventPrinter& printer) {
+  for (int fruitless = 0;;) {
+    HS_TRY(auto deployment, api.get(path_of(kDeploymentsPath, id)));
+    if (has_ended(deployment.value)) {
+      HS_CHECK(show_missed(api, id, printer));
+      return deployment;
+    }
+    const auto before = printer.last();
+    const auto streamed = stream_events(api, id, printer);
+    if (!streamed && streamed.error().exit != ExitCode::Unreachable) return std::unexpected(streamed.error());
+    fruitless = printer.last() > before ? 0 : fruitless + 1;
+    if (fruitless == kFruitlessConnections) {
+      if (!streamed) return std::unexpected(streamed.error());
+      return std::unexpected(Failure{.exit = ExitCode::Unreachable,
+                                     .title = "The event stream keeps ending",
+                                     .detail = "the server closed it several times without an event",
+                                     .next = "hotswap rollout show " + id});
+    }
+    if (fruitless > 0) {
+      asio::steady_timer timer(api.io(), kReconnectPause);
+      timer.wait();
+    }
+  }
+}
+
+Failure rollout_failure(const json::value& deployment) {
+  const auto status = text_of(deployment, "status");
+  const auto id = text_of(deployment, "deploymentId");
+  Failure failure{.exit = ExitCode::RolloutFailed,
+                  .title = fmt::format("The rollout of {} ended as {}", text_of(deployment, "moduleId"), status),
+                  .detail = text_of(deployment, "errorMessage")};
+  failure.next = "hotswap rollout events " + id;
+  return failure;
+}
+
+std::string took(const json::value& deployment) {
+  const auto started = parse_rfc3339(text_of(deployment, "startedAt"));
+  const auto completed = parse_rfc3339(text_of(deployment, "completedAt"));
+  if (!started || !completed) return {};
+  return fmt::format(" in {}", human_milliseconds(static_cast<double>((*completed - *started).count())));
+}
+
+// Several targets one under the other would be long; regions and nodes are short words.
+std::string targets(const json::value& deployment) {
+  const auto nodes = joined(member(deployment, "targetNodes"));
+  const auto regions = joined(member(deployment, "targetRegions"));
+  if (nodes.empty()) return regions;
+  return regions.empty() ? nodes : regions + "; nodes " + nodes;
+}
+
+}  // namespace
+
+Outcome<int> follow_rollout(Context& context, Api& api, const std::string& id, std::int64_t after,
+                            DeploymentStatus wanted) {
+  EventPrinter printer(context, after);
+  HS_TRY(const auto deployment, follow_to_end(api, id, printer));
+  printer.wipe();
+  const auto status = text_of(deployment.value, "status");
+  print_result(context, deployment, [&] {
+    if (context.settings.quiet || status != enum_name(wanted)) return;
+    context.out << fmt::format("{}: {}{}\n", status, text_of(deployment.value, "moduleId"), took(deployment.value));
+  });
+  if (status != enum_name(wanted)) return std::unexpected(rollout_failure(deployment.value));
+  return kOk;
+}
+
+Outcome<std::string> resolve_deployment(Api& api, const std::string& word) {
+  if (word.size() >= kWholeId) return word;
+  if (word.size() < kShortestPrefix) {
+    return usage_failure(fmt::format("\"{}\" is too short for the beginning of an id: give {} characters or more", word,
+                                     kShortestPrefix),
+                         "hotswap rollout ls");
+  }
+  HS_TRY(const auto all, api.list(kDeploymentsPath, {}, 0));
+  std::vector<std::string> matches;
+  for (const auto& deployment : items_of(all.value)) {
+    auto id = text_of(deployment, "deploymentId");
+    if (id.starts_with(word)) matches.push_back(std::move(id));
+  }
+  if (matches.size() == 1) return matches.front();
+  if (matches.empty()) {
+    return std::unexpected(Failure{.title = "Not Found",
+                                   .detail = fmt::format("no deployment's id begins with \"{}\"", word),
+                                   .next = "hotswap rollout ls"});
+  }
+  return usage_failure(
+      fmt::format("\"{}\" begins the ids of {} deployments: {}", word, matches.size(), fmt::join(matches, ", ")),
+      "give more of the id");
+}
+
+Outcome<Document> fetch_events(Api& api, const std::string& id) {
+  return api.list(path_of(kDeploymentsPath, id, "events"), {}, 0);
+}
+
+std::int64_t last_sequence(const json::value& events) {
+  std::int64_t last = 0;
+  for (const auto& event : items_of(events)) last = std::max(last, sequence_of(event));
+  return last;
+}
+
+std::string event_line(const json::value& event) {
+  const auto at = text_of(event, "at");
+  // Only the time of day of "2026-11-21T08:03:42.123Z": a rollout is watched while it happens.
+  const auto time = at.size() >= 23 ? at.substr(11, 12) : at;
+  auto line = fmt::format("{}  {:3}%  {:<20}  {}", time, number_of(event, "progressPercent"), text_of(event, "type"),
+                          detail_text(member(event, "detail")));
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+void print_deployment(Context& context, const json::value& deployment) {
+  Sheet sheet;
+  sheet.add("Deployment", text_of(deployment, "deploymentId"));
+  sheet.add("Module", text_of(deployment, "moduleId"));
+  sheet.add("Instead of", text_of(deployment, "previousModuleId"));
+  sheet.add("Strategy", text_of(deployment, "strategy"));
+  const auto& config = member(deployment, "strategyConfig");
+  sheet.add("Settings", config.is_object() && !config.get_object().empty() ? text_of(config) : "");
+  sheet.add("Targets", targets(deployment));
+  sheet.add("Status", text_of(deployment, "status"));
+  sheet.add("Progress", fmt::format("{}%", number_of(deployment, "progressPercent")));
+  sheet.add("Error", text_of(deployment, "errorMessage"));
+  sheet.add("Ready on", joined(member(deployment, "succeededNodes")));
+  sheet.add("Failed on", joined(member(deployment, "failedNodes")));
+  sheet.add("Created", fmt::format("{} by {}", text_of(deployment, "createdAt"), text_of(deployment, "createdBy")));
+  const auto approver = text_of(deployment, "approvedBy");
+  sheet.add("Approved", approver.empty() ? "" : fmt::format("{} by {}", text_of(deployment, "approvedAt"), approver));
+  sheet.add("Started", text_of(deployment, "startedAt"));
+  sheet.add("Ended", text_of(deployment, "completedAt"));
+  context.out << sheet.text(colored(context));
+}
+
+}  // namespace hotswap::cli
