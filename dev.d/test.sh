@@ -1,0 +1,82 @@
+# shellcheck shell=bash disable=SC2154
+
+# run_ctest PRESET [REGEX]: runs that build's tests; $tests_passed, $tests_failed and $tests_skipped are added to.
+tests_passed=0 tests_failed=0 tests_skipped=0
+run_ctest() {
+  local folder=$HOTSWAP_BUILD/$1 report=$HOTSWAP_BUILD/$1/ctest.xml status=0 total failures skipped
+  rm -f "$report"
+  HOTSWAP_SAMPLES=$repository/samples/out ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error \
+    --output-junit "$report" ${2:+-R "$2"} || status=$?
+  [[ -f $report ]] || fail "ctest left no report"
+  read -r total failures skipped < <(python3 -c '
+import sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot()
+print(*(suite.get(field, 0) for field in ("tests", "failures", "skipped")))' "$report")
+  [[ $status -eq 0 || $failures -gt 0 ]] || failures=1
+  tests_passed=$((tests_passed + total - failures - skipped))
+  tests_failed=$((tests_failed + failures))
+  tests_skipped=$((tests_skipped + skipped))
+}
+
+run_cargo_test() {
+  local log=$HOTSWAP_BUILD/cargo-test.log status=0 passed failed ignored
+  CARGO_TARGET_DIR=$HOTSWAP_CACHE/cargo cargo test --release --locked --manifest-path engine/Cargo.toml 2>&1 |
+    tee "$log" || status=1
+  read -r passed failed ignored < <(awk '/^test result:/ { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$log")
+  [[ $status -eq 0 || $failed -gt 0 ]] || failed=1
+  tests_passed=$((tests_passed + passed))
+  tests_failed=$((tests_failed + failed))
+  tests_skipped=$((tests_skipped + ignored))
+}
+
+closing_line() {
+  local skipped=''
+  [[ $tests_skipped -eq 0 ]] || skipped=", $tests_skipped skipped"
+  printf '%d passed, %d failed%s\n' "$tests_passed" "$tests_failed" "$skipped"
+  [[ $tests_failed -eq 0 && $tests_passed -gt 0 ]]
+}
+
+command_test() {
+  command_setup
+  timed "Building release" build_preset release
+  timed "Building the samples" samples/build
+  timed "C++ tests" run_ctest release "${1:-}"
+  [[ -n ${1:-} ]] || timed "Rust tests" run_cargo_test
+  closing_line
+}
+
+command_sanitize() {
+  local presets=("$@") preset
+  [[ ${#presets[@]} -gt 0 ]] || presets=(asan tsan)
+  command_setup
+  samples/build
+  # Wasmtime runs guests on stacks of its own, which the detector of uses after return cannot follow.
+  export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0:strict_string_checks=1
+  export LSAN_OPTIONS=print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+  [[ ! -f tests/tsan.supp ]] || TSAN_OPTIONS+=:suppressions=$repository/tests/tsan.supp
+  [[ ! -f tests/lsan.supp ]] || LSAN_OPTIONS+=:suppressions=$repository/tests/lsan.supp
+  for preset in "${presets[@]}"; do
+    timed "Building $preset" build_preset "$preset"
+    timed "Tests under $preset" run_ctest "$preset"
+  done
+  closing_line
+}
+
+command_coverage() {
+  local folder=$HOTSWAP_BUILD/coverage profiles=$HOTSWAP_BUILD/coverage/profiles objects=() program
+  command_setup
+  samples/build
+  timed "Building coverage" build_preset coverage
+  rm -rf "$profiles"
+  # %m: one file for each program; processes of the same program merge into it.
+  LLVM_PROFILE_FILE=$profiles/%m_%4m.profraw timed "Tests" run_ctest coverage
+  for program in "$folder"/hotswap "$folder"/*_test; do
+    [[ ! -x $program ]] || objects+=(-object "$program")
+  done
+  llvm-profdata-19 merge -sparse "$profiles"/*.profraw -o "$profiles/all.profdata"
+  llvm-cov-19 export --summary-only --instr-profile "$profiles/all.profdata" \
+    --ignore-filename-regex '(_test\.cc|_fixture\.(h|cc))$' "${objects[@]}" "$repository/src" >"$profiles/summary.json"
+  python3 dev.d/coverage.py "$profiles/summary.json" "$repository/src" 85
+  closing_line
+}
