@@ -19,10 +19,10 @@ namespace hotswap::net {
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";  // path and query
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
   // Where set, the body is streamed instead: fills the span and returns the byte count, 0 at the end.
-  std::function<Result<std::size_t>(std::span<std::byte>)> body_source;
+  std::function<Result<std::size_t>(std::span<std::byte>)> body_source{};
   std::uint64_t body_source_size = 0;              // 0: unknown, the body is sent in chunks
   std::chrono::milliseconds timeout{30'000};       // from connecting to the whole reply (to the head, when streamed)
   std::size_t response_bytes = 64 * limits::kMiB;  // kUpstream where a body to be kept is larger
@@ -30,8 +30,8 @@ struct ClientRequest {
 
 struct ClientResponse {
   unsigned status = 0;
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case
+  std::string body{};
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
 };
 

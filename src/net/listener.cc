@@ -41,7 +41,7 @@ void report(std::exception_ptr thrown, std::string_view what) {
 
 }  // namespace
 
-Listener::Listener(asio::io_context& context, std::shared_ptr<const ServerShared> shared, int socket)
+Listener::Listener(asio::io_context& context, std::shared_ptr<const ServerShared> shared, ListenSocket socket)
     : executor_(context.get_executor()),
       shared_(std::move(shared)),
       acceptor_(executor_),
@@ -49,7 +49,7 @@ Listener::Listener(asio::io_context& context, std::shared_ptr<const ServerShared
       drained_timer_(executor_),
       period_(sweep_period(timeouts())),
       now_(std::chrono::steady_clock::now()),
-      pending_socket_(socket) {
+      pending_socket_(std::move(socket)) {
   std::random_device seed;
   for (std::uint64_t& word : random_state_) word = (static_cast<std::uint64_t>(seed()) << 32 | seed()) | 1;
 }
@@ -57,7 +57,7 @@ Listener::Listener(asio::io_context& context, std::shared_ptr<const ServerShared
 Listener::~Listener() = default;
 
 void Listener::start() {
-  acceptor_.assign(shared_->options.listen.protocol(), pending_socket_);
+  acceptor_.assign(shared_->options.listen.protocol(), pending_socket_.release());
   const auto run = [this](auto loop) {
     asio::co_spawn(
         executor_, [](auto self, auto member) -> Task<void> { co_await (*self.*member)(); }(shared_from_this(), loop),

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "net/connection.h"
+#include "net/listen_socket.h"
 #include "net/server.h"
 
 namespace hotswap::net {
@@ -31,8 +32,7 @@ struct ServerShared {
 // own coroutines and by its connections.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
-  // `socket` is a listening socket, which becomes the listener's.
-  Listener(asio::io_context& context, std::shared_ptr<const ServerShared> shared, int socket);
+  Listener(asio::io_context& context, std::shared_ptr<const ServerShared> shared, ListenSocket socket);
   ~Listener();
 
   void start();
@@ -75,7 +75,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   std::chrono::milliseconds period_;
   SteadyPoint now_;
   std::array<std::uint64_t, 4> random_state_{};
-  int pending_socket_;
+  ListenSocket pending_socket_;  // until start()
   bool draining_ = false;
   bool closed_ = false;
 };

@@ -4,12 +4,12 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <sstream>
 #include <system_error>
 
+#include "net/listen_socket.h"
 #include "net/listener.h"
 
 namespace hotswap::net {
@@ -18,22 +18,6 @@ namespace {
 constexpr int kBacklog = 4096;
 
 std::string text(const tcp::endpoint& endpoint) { return (std::ostringstream() << endpoint).str(); }
-
-// A listening descriptor that is closed unless a listener takes it.
-class ListenSocket {
- public:
-  explicit ListenSocket(int descriptor) : descriptor_(descriptor) {}
-  ListenSocket(ListenSocket&& other) noexcept : descriptor_(other.release()) {}
-  ListenSocket& operator=(ListenSocket&&) = delete;
-  ~ListenSocket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const noexcept { return descriptor_; }
-  [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
 
 std::unexpected<Error> listen_failed(const tcp::endpoint& endpoint) {
   const std::string why = std::error_code(errno, std::system_category()).message();
@@ -154,7 +138,7 @@ Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions 
       metrics.gauge("net.connections", "Open connections", labels)});
   std::vector<std::shared_ptr<Listener>> listeners;
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    listeners.push_back(std::make_shared<Listener>(threads.at(i), shared, sockets[i].release()));
+    listeners.push_back(std::make_shared<Listener>(threads.at(i), shared, std::move(sockets[i])));
   }
   return std::make_unique<ThreadedServer>(endpoint, std::move(listeners));
 }

@@ -16,6 +16,7 @@
 namespace hotswap::net {
 
 // The process's I/O threads: one single-threaded io_context each. Everything on a request path stays on its thread.
+// Coroutines that have not ended are destroyed with it: declare it after what they use, and before the servers.
 class IoThreads {
  public:
   explicit IoThreads(std::size_t count);
@@ -26,7 +27,7 @@ class IoThreads {
   // Index of the calling I/O thread; kNone, which is beyond every index, on any other thread.
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   [[nodiscard]] static std::size_t current() noexcept;
-  // Ends and joins the threads. What their coroutines own is destroyed with this object.
+  // Ends and joins the threads.
   void stop();
 
  private:

@@ -293,11 +293,11 @@ TEST(Drain, DropsNoRequestOfBusyClients) {
 
 TEST(Server, ClosesEverythingWhenItIsDestroyed) {
   Gate gate;
-  IoThreads threads(1);
   SystemClock clock;
   SystemRandom random;
   Tracer tracer(clock, random);
   Metrics metrics;
+  IoThreads threads(1);
   auto server = *Server::start(
       threads, {.name = "x", .listen = *parse_endpoint("127.0.0.1:0")},
       [&](Exchange&) -> Task<void> { co_await gate.pass(); }, tracer, metrics);
