@@ -32,16 +32,16 @@ struct App::Wiring {
         parts(given),
         transfers("transfers", options.download_threads) {}
 
-  const asio::any_io_executor home;
+  Home home;
   const Options options;
   const Parts parts;
   BlockingPool transfers;
 
-  Signal reported{home};
-  Signal ended{home};
+  Signal reported{home.executor()};
+  Signal ended{home.executor()};
   Publication publication{first_revision(parts.clock), regions_of(options)};
-  Fleet fleet{home, options, publication, reported, parts.clock, parts.metrics};
-  Driver driver{home,
+  Fleet fleet{home.executor(), options, publication, reported, parts.clock, parts.metrics};
+  Driver driver{home.executor(),
                 options,
                 {.store = parts.store,
                  .pool = parts.pool,
@@ -80,7 +80,7 @@ struct App::Wiring {
     HS_CO_CHECK(co_await registry.recover());
     HS_CO_CHECK(co_await driver.load());
     driving = true;
-    asio::co_spawn(home, driver.run(), [this](const std::exception_ptr& thrown) {
+    asio::co_spawn(home.executor(), driver.run(), [this](const std::exception_ptr& thrown) {
       driving = false;
       ended.notify();
       if (thrown) std::rethrow_exception(thrown);
@@ -93,6 +93,7 @@ struct App::Wiring {
     fleet.stop();
     driver.stop();
     while (driving) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
+    co_await home.alone();
   }
 };
 
@@ -106,16 +107,16 @@ void App::mount(net::Router& router) {
                  {.modules = wiring_->modules, .deployments = wiring_->deployments, .fleet = wiring_->fleet_api});
 }
 
-Task<Result<>> App::start() { co_return co_await on(wiring_->home, wiring_->start()); }
+Task<Result<>> App::start() { co_return co_await wiring_->home.run(wiring_->start()); }
 
-Task<void> App::stop() { co_await on(wiring_->home, wiring_->stop()); }
+Task<void> App::stop() { co_await wiring_->home.run(wiring_->stop()); }
 
 Task<Result<DesiredState>> App::desired_state(NodeId node, std::int64_t after, Region region) {
-  co_return co_await on(wiring_->home, wiring_->fleet.desired_state(std::move(node), after, std::move(region)));
+  co_return co_await wiring_->home.run(wiring_->fleet.desired_state(std::move(node), after, std::move(region)));
 }
 
 Task<Result<>> App::report(NodeReport report) {
-  co_return co_await on(wiring_->home, [](Fleet& fleet, NodeReport sent) -> Task<Result<>> {
+  co_return co_await wiring_->home.run([](Fleet& fleet, NodeReport sent) -> Task<Result<>> {
     co_return fleet.report(std::move(sent));
   }(wiring_->fleet, std::move(report)));
 }

@@ -70,7 +70,7 @@ Task<Result<>> DeploymentsApi::create(net::Exchange& exchange, const Principal& 
   HS_CO_TRY(auto request, from_json_text<DeploymentRequest>(text));
   HS_CO_TRY(
       const Deployment deployment,
-      co_await on(parts_.home, uncancelled(parts_.driver.create(principal, std::move(request), exchange.trace()))));
+      co_await parts_.home.run(uncancelled(parts_.driver.create(principal, std::move(request), exchange.trace()))));
   const std::string location = fmt::format("/api/v1/wasm/deployments/{}", deployment.deploymentId.str());
   const std::array headers{net::Header{"Location", location}};
   co_return co_await exchange.reply(201, "application/json", to_json_text(deployment), headers);
@@ -93,14 +93,14 @@ Task<Result<>> DeploymentsApi::show(net::Exchange& exchange, const Principal& pr
 Task<Result<>> DeploymentsApi::execute(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
   HS_CO_TRY(const auto executed,
-            co_await on(parts_.home, uncancelled(parts_.driver.execute(principal, id_of(exchange), exchange.trace()))));
+            co_await parts_.home.run(uncancelled(parts_.driver.execute(principal, id_of(exchange), exchange.trace()))));
   co_return co_await net::reply_json(exchange, to_json_text(executed.deployment), executed.started ? 202 : 200);
 }
 
 Task<Result<>> DeploymentsApi::approve(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
   HS_CO_TRY(const auto deployment,
-            co_await on(parts_.home, uncancelled(parts_.driver.approve(principal, id_of(exchange), exchange.trace()))));
+            co_await parts_.home.run(uncancelled(parts_.driver.approve(principal, id_of(exchange), exchange.trace()))));
   co_return co_await net::reply_json(exchange, to_json_text(deployment));
 }
 
@@ -108,7 +108,7 @@ Task<Result<>> DeploymentsApi::rollback(net::Exchange& exchange, const Principal
   HS_CO_CHECK(co_await expect_nothing(exchange));
   HS_CO_TRY(
       const auto deployment,
-      co_await on(parts_.home, uncancelled(parts_.driver.rollback(principal, id_of(exchange), exchange.trace()))));
+      co_await parts_.home.run(uncancelled(parts_.driver.rollback(principal, id_of(exchange), exchange.trace()))));
   co_return co_await net::reply_json(exchange, to_json_text(deployment));
 }
 
@@ -140,7 +140,7 @@ Task<Result<>> DeploymentsApi::stream_events(net::Exchange& exchange, const Prin
   HS_CO_CHECK(co_await stream.begin());
   bool ended = false;
   for (;;) {
-    const auto seen = co_await on(parts_.home, parts_.driver.event_count());
+    const auto seen = co_await parts_.home.run(parts_.driver.event_count());
     const auto events = co_await read_events(principal, id, after, limits::kEventsPerPage);
     if (!events) break;
     HS_CO_CHECK(co_await send_events(stream, *events));
@@ -157,7 +157,7 @@ Task<Result<>> DeploymentsApi::stream_events(net::Exchange& exchange, const Prin
     }
     if (ended || !seen) break;
     const auto outcome =
-        co_await (on(parts_.home, parts_.driver.next_event(*seen, limits::kEventHeartbeat)) || exchange.peer_gone());
+        co_await (parts_.home.run(parts_.driver.next_event(*seen, limits::kEventHeartbeat)) || exchange.peer_gone());
     if (outcome.index() == 1) co_return Result<>{};
   }
   co_return co_await stream.finish();

@@ -10,7 +10,7 @@ namespace hotswap::control {
 class DeploymentsApi {
  public:
   struct Parts {
-    asio::any_io_executor home;  // the driver's
+    Home& home;  // the driver's
     Driver& driver;
     Store& store;
     BlockingPool& pool;

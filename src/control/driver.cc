@@ -44,7 +44,8 @@ void log_events(const std::vector<Event>& events, const Deployment& deployment) 
   }
 }
 
-const TimePoint kNever = TimePoint::max();
+constexpr TimePoint kNever = TimePoint::max();
+constexpr std::chrono::milliseconds kStoreRetry{1000};
 
 }  // namespace
 
@@ -65,64 +66,6 @@ Driver::Driver(asio::any_io_executor home, const Options& options, Parts parts, 
 
 Cause Driver::cause(std::string by, const TraceContext& trace) const {
   return {.by = std::move(by), .trace_id = trace.trace_id(), .at = parts_.clock.now()};
-}
-
-Task<Result<>> Driver::load() {
-  HS_CO_TRY(const Store::Routes stored, co_await parts_.pool.run([this] { return parts_.store.all_routes(); }));
-  HS_CO_TRY(const auto modules, co_await parts_.pool.run([this] { return parts_.store.all_referenced_modules(); }));
-  HS_CO_TRY(auto deployments, co_await parts_.pool.run([this] { return parts_.store.all_unfinished_deployments(); }));
-
-  std::map<std::pair<TenantId, ModuleId>, SharedVersion> versions;
-  for (const auto& [tenant, module] : modules) {
-    versions.emplace(std::pair{tenant, module.moduleId}, desired_version(tenant, module));
-  }
-  Publication::Change change;
-  for (const auto& route : stored.routes) {
-    RoutedVersions routed{.route = route, .versions = {}};
-    for (const auto& weighted : route.versions) {
-      const auto found = versions.find({route.tenant, weighted.moduleId});
-      if (found != versions.end()) routed.versions.push_back(found->second);
-    }
-    change.put.push_back(std::move(routed));
-  }
-  publication_.apply(std::move(change));
-  for (auto& deployment : deployments) resume(std::move(deployment), versions);
-  fleet_.published();
-  co_return Result<>{};
-}
-
-void Driver::resume(TenantDeployment stored, const std::map<std::pair<TenantId, ModuleId>, SharedVersion>& versions) {
-  const Deployment deployment = stored.deployment;
-  Unfinished& rollout = unfinished_[deployment.deploymentId];
-  rollout.stored = std::move(stored);
-  rollout.watched_since = parts_.clock.now();
-  rollout.trace = parts_.tracer.root(true);
-  if (deployment.status == DeploymentStatus::Pending) return;
-
-  const TenantId& tenant = rollout.stored.tenant;
-  const auto keep = [&](const ModuleId& id, bool check) {
-    const auto found = versions.find({tenant, id});
-    if (found == versions.end()) return;
-    auto version = std::make_shared<DesiredVersion>(*found->second);
-    if (check) version->healthCheck = deployment.healthCheck;
-    rollout.versions.push_back(std::move(version));
-  };
-  keep(deployment.moduleId, true);
-  for (const auto& route : deployment.routesBefore) {
-    for (const auto& weighted : route.versions) keep(weighted.moduleId, false);
-  }
-  rollout.step_revision = publication_.apply(
-      {.put = {},
-       .drop = {},
-       .hold = {{deployment.deploymentId.str(), {.regions = deployment.targetRegions, .versions = rollout.versions}}},
-       .release = {}});
-  rollout.span = parts_.tracer.start("wasm.deployment.execute", rollout.trace);
-  rollout.span.attribute("deploymentId", deployment.deploymentId.str());
-  rollout.span.attribute("moduleId", deployment.moduleId.str());
-  log::info("deployment resumed", rollout.trace.trace_id(),
-            {{"deploymentId", deployment.deploymentId.str()},
-             {"moduleId", deployment.moduleId.str()},
-             {"step", deployment.step}});
 }
 
 Task<void> Driver::run() {
@@ -149,6 +92,7 @@ Task<TimePoint> Driver::pass() {
     if (rollout.stored.deployment.status == DeploymentStatus::InProgress) running.push_back(id);
   }
   TimePoint next = kNever;
+  if (!doubtful_.empty() && !co_await catch_up()) next = parts_.clock.now() + kStoreRetry;
   for (const auto& id : running) {
     if (stopping_) break;
     const TimePoint until = co_await advance(id);
@@ -175,7 +119,7 @@ Task<TimePoint> Driver::advance(DeploymentId id) {
     if (!done) {
       log::error("deployment step could not be saved; trying again", rollout.trace.trace_id(),
                  {{"deploymentId", id.str()}, {"error", done.error().detail}});
-      co_return parts_.clock.now() + std::chrono::seconds(1);
+      co_return parts_.clock.now() + kStoreRetry;
     }
   }
   co_return kNever;
@@ -202,12 +146,17 @@ Task<Result<>> Driver::act(Unfinished& rollout, const rollout::Decision& decisio
 }
 
 Task<Result<>> Driver::save(TenantDeployment& stored, const Transition& transition) {
-  HS_CO_TRY(const AppliedChange applied,
-            co_await parts_.pool.run([&] { return parts_.store.apply(transition.change); }));
+  const auto applied = co_await parts_.pool.run([&] { return parts_.store.apply(transition.change); });
+  if (!applied) {
+    // Whether it was committed is unknown where the connection broke; the store is asked before anything else is done.
+    doubtful_.emplace(transition.change.deployment.deploymentId, transition.change.tenant);
+    reported_.notify();
+    co_return std::unexpected(applied.error());
+  }
   stored.tenant = transition.change.tenant;
   stored.deployment = transition.change.deployment;
-  stored.revision = applied.revision;
-  log_events(applied.events, stored.deployment);
+  stored.revision = applied->revision;
+  log_events(applied->events, stored.deployment);
   events_.notify();
   co_return Result<>{};
 }

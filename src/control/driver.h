@@ -75,7 +75,14 @@ class Driver {
   void publish(const Transition& transition, Unfinished& rollout);
   void finish(const DeploymentId& id);
   [[nodiscard]] Cause cause(std::string by, const TraceContext& trace) const;
-  void resume(TenantDeployment stored, const std::map<std::pair<TenantId, ModuleId>, SharedVersion>& versions);
+
+  // ---- from the store (driver_recovery.cc)
+  using Versions = std::map<std::pair<TenantId, ModuleId>, SharedVersion>;
+  Task<Result<Versions>> referenced_versions();
+  void resume(TenantDeployment stored, const Versions& versions);
+  // Reads again what a failed save left in doubt. False where the store does not answer.
+  Task<bool> catch_up();
+  Task<Result<>> adopt(TenantId tenant, DeploymentId id);
 
   // ---- requests (driver_requests.cc)
   Task<Result<TenantDeployment>> find(TenantId tenant, DeploymentId id);
@@ -86,6 +93,7 @@ class Driver {
   [[nodiscard]] Result<std::vector<rollout::TargetNode>> targets(const Deployment& deployment) const;
   [[nodiscard]] rollout::PlanInput plan_input(const TenantId& tenant, const Deployment& deployment,
                                               std::vector<rollout::TargetNode> nodes) const;
+  [[nodiscard]] Result<> check_running() const;
   [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
@@ -115,6 +123,7 @@ class Driver {
   Turnstile turnstile_;
   bool stopping_ = false;
   std::map<DeploymentId, Unfinished> unfinished_;
+  std::map<DeploymentId, TenantId> doubtful_;
   Counter& executed_;
   Counter& failed_;
   Histogram& duration_;

@@ -162,6 +162,11 @@ rollout::PlanInput Driver::plan_input(const TenantId& tenant, const Deployment& 
   return input;
 }
 
+Result<> Driver::check_running() const {
+  if (stopping_) return fail(ErrorKind::kUnavailable, "the control plane is stopping");
+  return {};
+}
+
 Result<> Driver::check_approved(const Principal& principal, const Deployment& deployment) const {
   if (!in_production(options_, deployment.targetRegions)) return {};
   if (principal.role != Role::Admin) {
@@ -227,6 +232,7 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
   span.attribute("strategy", enum_name(request.strategy));
   if (auto errors = validate(request); !errors.empty()) co_return fail_fields(std::move(errors));
   const auto turn = co_await turnstile_.enter();
+  HS_CO_CHECK(check_running());
   HS_CO_TRY(const Module module, co_await deployable(principal.tenant, request.moduleId));
   HS_CO_TRY(Deployment deployment, draft(principal, std::move(request), module));
   HS_CO_CHECK(check_alone(principal.tenant, deployment));
@@ -248,6 +254,7 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
 
 Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, TraceContext trace) {
   const auto turn = co_await turnstile_.enter();
+  HS_CO_CHECK(check_running());
   HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
   if (stored.deployment.approvedBy) co_return stored.deployment;
   if (stored.deployment.status != DeploymentStatus::Pending) {
@@ -264,6 +271,7 @@ Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, T
 
 Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId id, TraceContext trace) {
   const auto turn = co_await turnstile_.enter();
+  HS_CO_CHECK(check_running());
   HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
   Deployment& deployment = stored.deployment;
   if (deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Completed) {

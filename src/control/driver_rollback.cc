@@ -153,6 +153,7 @@ Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, 
   span.attribute("deploymentId", id.str());
   std::optional<RolledBack> done;
   while (!done) {
+    HS_CO_CHECK(check_running());
     HS_CO_TRY(const TenantDeployment stored, co_await find(principal.tenant, id));
     span.attribute("moduleId", stored.deployment.moduleId.str());
     if (stored.deployment.status == DeploymentStatus::RolledBack) co_return stored.deployment;

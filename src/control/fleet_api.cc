@@ -7,15 +7,15 @@ namespace hotswap::control {
 
 Task<Result<>> FleetApi::nodes(net::Exchange& exchange, const Principal&) {
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  const auto nodes = co_await on(
-      parts_.home, [](const Fleet& fleet) -> Task<std::vector<NodeStatus>> { co_return fleet.status(); }(parts_.fleet));
+  const auto nodes = co_await parts_.home.run(
+      [](const Fleet& fleet) -> Task<std::vector<NodeStatus>> { co_return fleet.status(); }(parts_.fleet));
   co_return co_await net::reply_json(exchange, list_json(nodes));
 }
 
 Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
   const auto routes =
-      co_await on(parts_.home, [](const Publication& publication, const TenantId& tenant) -> Task<std::vector<Route>> {
+      co_await parts_.home.run([](const Publication& publication, const TenantId& tenant) -> Task<std::vector<Route>> {
         co_return publication.routes(tenant);
       }(parts_.publication, principal.tenant));
   co_return co_await net::reply_json(exchange, list_json(routes));
@@ -32,7 +32,7 @@ Task<Result<>> FleetApi::ready(net::Exchange& exchange, const Principal&) {
 }
 
 Task<Result<>> FleetApi::metrics(net::Exchange& exchange, const Principal&) {
-  co_await on(parts_.home, [](Fleet& fleet) -> Task<void> {
+  co_await parts_.home.run([](Fleet& fleet) -> Task<void> {
     fleet.update_gauges();
     co_return;
   }(parts_.fleet));

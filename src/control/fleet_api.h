@@ -14,7 +14,7 @@ namespace hotswap::control {
 class FleetApi {
  public:
   struct Parts {
-    asio::any_io_executor home;  // the fleet's
+    Home& home;  // the fleet's
     Fleet& fleet;
     Publication& publication;
     Store& store;

@@ -17,12 +17,6 @@
 
 namespace hotswap::control {
 
-// Runs `task` on `executor` and comes back to the caller's. Cancellation of the caller reaches the task.
-template <class T>
-Task<T> on(asio::any_io_executor executor, Task<T> task) {
-  co_return co_await asio::co_spawn(std::move(executor), std::move(task), asio::use_awaitable);
-}
-
 // A condition. Everything on one executor; a waiter may outlive the signal.
 class Signal {
  public:
@@ -101,6 +95,39 @@ class Turnstile {
   Signal freed_;
   std::uint64_t next_ = 0;
   std::uint64_t serving_ = 0;
+};
+
+// The one executor of everything that changes, and who is at work on it.
+class Home {
+ public:
+  explicit Home(asio::any_io_executor executor) : executor_(std::move(executor)), left_(executor_) {}
+  [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+  // Runs `task` there and comes back to the caller's executor. Cancellation of the caller reaches the task. From any
+  // thread.
+  template <class T>
+  Task<T> run(Task<T> task) {
+    co_return co_await asio::co_spawn(executor_, count(std::move(task)), asio::use_awaitable);
+  }
+  // On the executor: until no task but the caller's is running.
+  Task<void> alone() {
+    while (running_ > 1) co_await left_.wait(left_.count(), std::chrono::steady_clock::time_point::max());
+  }
+
+ private:
+  template <class T>
+  Task<T> count(Task<T> task) {
+    ++running_;
+    const std::shared_ptr<void> leaving(nullptr, [this](void*) {
+      --running_;
+      left_.notify();
+    });
+    co_return co_await std::move(task);
+  }
+
+  asio::any_io_executor executor_;
+  Signal left_;
+  int running_ = 0;
 };
 
 }  // namespace hotswap::control
