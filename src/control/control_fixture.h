@@ -1,0 +1,448 @@
+// For the tests of this folder: a control plane on real SQLite, a real blob folder and a real server; a node that
+// speaks the node protocol; and a fake only where the engine would be.
+#pragma once
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "control/app.h"
+#include "net/client.h"
+#include "net/server.h"
+
+namespace hotswap::control {
+
+using namespace std::chrono_literals;
+
+inline constexpr auto kPatience = 20s;  // for what must happen at once, on a machine however busy
+
+// (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)) and a custom section that
+// holds `salt`, at most 100 bytes, so that there are many such modules.
+inline std::string tiny_module(std::string_view salt = "") {
+  constexpr char kBytes[] =
+      "\0asm\1\0\0\0\1\7\1\x60\2\x7f\x7f\1\x7f\3\2\1\0\7\7\1\3add\0\0\x0a\x09\1\7\0\x20\0\x20\1\x6a\x0b";
+  std::string bytes(kBytes, sizeof kBytes - 1);
+  bytes += '\0';
+  bytes += static_cast<char>(salt.size() + 2);
+  bytes += "\1s";
+  bytes += salt;
+  return bytes;
+}
+
+template <class T>
+T run(Task<T> task) {
+  asio::io_context context;
+  std::optional<T> result;
+  asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
+    if (thrown) std::rethrow_exception(thrown);
+    result = std::move(value);
+  });
+  context.run_for(2 * kPatience);
+  if (!result) throw std::runtime_error("the coroutine did not end in time");
+  return *std::move(result);
+}
+inline void run(Task<void> task) {
+  std::ignore = run([](Task<void> inner) -> Task<bool> {
+    co_await std::move(inner);
+    co_return true;
+  }(std::move(task)));
+}
+
+// Where a test may push time on. Thread-safe.
+class TestClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return real_.now() + std::chrono::milliseconds(ahead_.load()); }
+  [[nodiscard]] SteadyPoint steady() const override {
+    return real_.steady() + std::chrono::milliseconds(ahead_.load());
+  }
+  void advance(std::chrono::milliseconds by) { ahead_ += by.count(); }
+
+ private:
+  SystemClock real_;
+  std::atomic<std::int64_t> ahead_{0};
+};
+
+class FakeInspector final : public Inspector {
+ public:
+  Result<ModuleDescription> describe(std::string_view bytes) override {
+    if (!bytes.starts_with(std::string_view("\0asm", 4))) {
+      return fail(ErrorKind::kInvalid, "magic header not detected: bad magic number (at offset 0x0)");
+    }
+    const std::lock_guard lock(mutex_);
+    return description_;
+  }
+  [[nodiscard]] const EngineOffers& offers() const override { return offers_; }
+  void set(ModuleDescription description) {
+    const std::lock_guard lock(mutex_);
+    description_ = std::move(description);
+  }
+  [[nodiscard]] static ModuleDescription adder() {
+    ModuleDescription description;
+    description.kind = "core";
+    description.wasi = "none";
+    description.exports.push_back({"add", "func", {{std::nullopt, "i32"}, {std::nullopt, "i32"}}, {"i32"}});
+    return description;
+  }
+
+ private:
+  std::mutex mutex_;
+  ModuleDescription description_ = adder();
+  EngineOffers offers_{.core = {"wasi_snapshot_preview1#fd_write"}, .component = {"wasi:io/streams@0.2.12"}};
+};
+
+// Stands between the control plane and the store, and breaks the connection at the moments that a test chooses.
+class FlakyStore final : public Store {
+ public:
+  explicit FlakyStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+  enum class Fault { none, lose_change, lose_answer };
+  // Of the next change.
+  void break_next(Fault fault) { fault_ = fault; }
+
+  Result<AddedModule> add_module(const TenantId& tenant, const Module& module, std::size_t keep) override {
+    return store_->add_module(tenant, module, keep);
+  }
+  Result<Module> module(const TenantId& tenant, const ModuleId& id) override { return store_->module(tenant, id); }
+  Result<Page<Module>> modules(const TenantId& tenant, const ModuleQuery& query) override {
+    return store_->modules(tenant, query);
+  }
+  Result<Module> update_module(const TenantId& tenant, const ModuleId& id, const ModulePatch& patch,
+                               TimePoint now) override {
+    return store_->update_module(tenant, id, patch, now);
+  }
+  Result<Module> remove_module(const TenantId& tenant, const ModuleId& id) override {
+    return store_->remove_module(tenant, id);
+  }
+  Result<std::int64_t> count_modules() override { return store_->count_modules(); }
+  Result<bool> digest_in_use(const Digest& digest) override { return store_->digest_in_use(digest); }
+  Result<> add_invocations(const std::vector<InvocationCount>& counts) override {
+    return store_->add_invocations(counts);
+  }
+  Result<std::vector<TenantModule>> all_referenced_modules() override { return store_->all_referenced_modules(); }
+  Result<AppliedChange> apply(const DeploymentChange& change) override {
+    const Fault fault = fault_.exchange(Fault::none);
+    if (fault == Fault::lose_change) return fail(ErrorKind::kUnavailable, "connection lost");
+    auto applied = store_->apply(change);
+    if (fault == Fault::lose_answer) return fail(ErrorKind::kUnavailable, "connection lost");
+    return applied;
+  }
+  Result<TenantDeployment> deployment(const TenantId& tenant, const DeploymentId& id) override {
+    return store_->deployment(tenant, id);
+  }
+  Result<Page<Deployment>> deployments(const TenantId& tenant, const DeploymentQuery& query) override {
+    return store_->deployments(tenant, query);
+  }
+  Result<std::vector<TenantDeployment>> all_unfinished_deployments() override {
+    return store_->all_unfinished_deployments();
+  }
+  Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after,
+                                    std::size_t limit) override {
+    return store_->events(tenant, id, after, limit);
+  }
+  Result<Routes> all_routes() override { return store_->all_routes(); }
+  Result<> ping() override { return store_->ping(); }
+
+ private:
+  std::unique_ptr<Store> store_;
+  std::atomic<Fault> fault_{Fault::none};
+};
+
+struct Reply {
+  unsigned status = 0;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  [[nodiscard]] std::string header(std::string_view name) const {
+    const auto found = std::ranges::find(headers, name, &std::pair<std::string, std::string>::first);
+    return found == headers.end() ? "" : found->second;
+  }
+  [[nodiscard]] json::value json() const { return json::parse(body); }
+  [[nodiscard]] std::string text(std::string_view pointer) const {
+    const auto value = json().at_pointer(pointer);
+    return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  }
+  // "field: message" of a problem document.
+  [[nodiscard]] std::vector<std::string> errors() const {
+    std::vector<std::string> all;
+    const auto document = json();
+    if (const auto* list = document.as_object().if_contains("errors")) {
+      for (const auto& error : list->as_array()) {
+        all.push_back(std::string(error.at("field").as_string()) + ": " + std::string(error.at("message").as_string()));
+      }
+    }
+    return all;
+  }
+};
+
+// One control plane. restart() is a crash: the process's memory is gone, store and blobs stay.
+class Platform {
+ public:
+  explicit Platform(Options options = {}) : options_(std::move(options)) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "hotswap-control-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    store_ = std::make_unique<FlakyStore>(*open_store({.url = "sqlite:///" + folder_ + "/hotswap.db"}));
+    blobs_ = *open_folder_blobs(folder_ + "/blobs");
+    start();
+  }
+  ~Platform() {
+    stop();
+    blobs_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  void start() {
+    threads_ = std::make_unique<net::IoThreads>(2);
+    app_ = std::make_unique<App>(threads_->at(0).get_executor(), options_,
+                                 Parts{.store = *store_,
+                                       .blobs = *blobs_,
+                                       .inspector = inspector_,
+                                       .pool = pool_,
+                                       .cpu = cpu_,
+                                       .clock = clock_,
+                                       .random = random_,
+                                       .tracer = tracer_,
+                                       .metrics = metrics_});
+    const auto started = run(app_->start());
+    if (!started) throw std::runtime_error(started.error().detail);
+    router_ = std::make_unique<net::Router>();
+    app_->mount(*router_);
+    net::ServerOptions listen;
+    listen.name = "api";
+    listen.listen = *net::parse_endpoint("127.0.0.1:0");
+    server_ = *net::Server::start(
+        *threads_, std::move(listen), [this](net::Exchange& exchange) { return router_->handle(exchange); }, tracer_,
+        metrics_);
+  }
+  void stop() {
+    if (!app_) return;
+    run(app_->stop());
+    server_.reset();
+    threads_->stop();
+    threads_.reset();
+    router_.reset();
+    app_.reset();
+  }
+
+  Reply send(net::ClientRequest request) {
+    const auto exchange = [](std::string url, net::ClientRequest sent) -> Task<Result<net::ClientResponse>> {
+      auto client = net::Client::create(co_await asio::this_coro::executor, url);
+      co_return co_await (*client)->send(std::move(sent));
+    };
+    auto response = run(exchange(server_->url(), std::move(request)));
+    if (!response) return {.status = 0, .body = response.error().detail, .headers = {}};
+    return {.status = response->status, .body = std::move(response->body), .headers = std::move(response->headers)};
+  }
+  Reply send(std::string method, std::string target, std::string body = "", std::string type = "application/json") {
+    net::ClientRequest request;
+    request.method = std::move(method);
+    request.target = std::move(target);
+    if (!body.empty()) request.headers.emplace_back("Content-Type", std::move(type));
+    request.body = std::move(body);
+    return send(std::move(request));
+  }
+  Reply get(std::string target) { return send("GET", std::move(target)); }
+  Reply post(std::string target, std::string body = "") { return send("POST", std::move(target), std::move(body)); }
+
+  Reply upload(const std::string& name, const std::string& version, std::optional<std::string> bytes = std::nullopt) {
+    return send("POST", "/api/v1/wasm/modules?name=" + name + "&version=" + version,
+                bytes.value_or(tiny_module(name + version)), "application/wasm");
+  }
+  // Uploads, and creates a deployment to the region "local"; returns its id.
+  std::string create(const std::string& name, const std::string& version, json::object more = {}) {
+    EXPECT_EQ(upload(name, version).status / 100, 2U);
+    more["moduleId"] = name + "-v" + version;
+    if (!more.contains("targetRegions")) more["targetRegions"] = json::array{"local"};
+    const Reply reply = post("/api/v1/wasm/deployments", json::serialize(more));
+    EXPECT_EQ(reply.status, 201U) << reply.body;
+    return reply.text("/deploymentId");
+  }
+  Reply verb(const std::string& id, const std::string& name) {
+    return post("/api/v1/wasm/deployments/" + id + "/" + name);
+  }
+  Deployment deployment(const std::string& id) {
+    return *from_json_text<Deployment>(get("/api/v1/wasm/deployments/" + id).body);
+  }
+  // Follows the events until `enough`, at the latest until the deployment ends.
+  Deployment wait(const std::string& id, const std::function<bool(const Deployment&)>& enough) {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    for (;;) {
+      Deployment now = deployment(id);
+      if (enough(now) || std::chrono::steady_clock::now() > until) return now;
+    }
+  }
+  Deployment wait_finished(const std::string& id) {
+    return wait(id, [](const Deployment& now) { return finished(now.status); });
+  }
+  Deployment wait_step(const std::string& id, int step) {
+    return wait(id, [step](const Deployment& now) { return now.step >= step || finished(now.status); });
+  }
+  std::vector<Event> events(const std::string& id) {
+    const auto list = get("/api/v1/wasm/deployments/" + id + "/events").json();
+    return *from_json<std::vector<Event>>(list.at("items"));
+  }
+  std::vector<Route> routes() { return *from_json<std::vector<Route>>(get("/api/v1/wasm/routes").json().at("items")); }
+
+  App& app() { return *app_; }
+  FlakyStore& store() { return *store_; }
+  BlobStore& blobs() { return *blobs_; }
+  FakeInspector& inspector() { return inspector_; }
+  TestClock& clock() { return clock_; }
+  Tracer& tracer() { return tracer_; }
+  Metrics& metrics() { return metrics_; }
+  Options& options() { return options_; }  // of the next start()
+  net::Server& server() { return *server_; }
+  const std::string& folder() { return folder_; }
+
+ private:
+  Options options_;
+  std::string folder_;
+  std::unique_ptr<FlakyStore> store_;
+  std::unique_ptr<BlobStore> blobs_;
+  FakeInspector inspector_;
+  BlockingPool pool_{"pool", 4};
+  BlockingPool cpu_{"cpu", 2};
+  TestClock clock_;
+  SystemRandom random_;
+  Tracer tracer_{clock_, random_};
+  Metrics metrics_;
+  std::unique_ptr<net::IoThreads> threads_;
+  std::unique_ptr<App> app_;
+  std::unique_ptr<net::Router> router_;
+  std::unique_ptr<net::Server> server_;
+};
+
+// How a TestNode takes what it is told.
+struct Conduct {
+  bool makes_ready = true;  // otherwise versions stay in Compiling
+  bool routes = true;       // otherwise it never reports newer routes
+  std::string fails;        // reason with which every new version fails
+};
+
+// Does what a node does, on a thread of its own: polls, makes versions ready, routes, reports. Checks that it is never
+// told to route to a version that it has not reported ready before.
+class TestNode {
+ public:
+  TestNode(Platform& platform, std::string id, std::string region = "local", Conduct conduct = {})
+      : id_(std::move(id)), region_(std::move(region)), conduct_(std::move(conduct)) {
+    connect(platform);
+  }
+  ~TestNode() { disconnect(); }
+  TestNode(const TestNode&) = delete;
+  TestNode& operator=(const TestNode&) = delete;
+
+  // Keeps what it has.
+  void connect(Platform& platform) {
+    disconnect();
+    app_ = &platform.app();
+    context_ = std::make_unique<asio::io_context>();
+    asio::co_spawn(*context_, follow(), asio::bind_cancellation_slot(cancel_.slot(), [](std::exception_ptr) {}));
+    thread_ = std::jthread([this] { context_->run(); });
+  }
+  void disconnect() {
+    if (!context_) return;
+    asio::post(*context_, [this] { cancel_.emit(asio::cancellation_type::terminal); });
+    thread_.join();
+    context_.reset();
+  }
+  // Changes its conduct and reports accordingly.
+  void behave(Conduct conduct) {
+    asio::co_spawn(*context_, adopt(std::move(conduct)), [](std::exception_ptr thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
+  }
+
+  [[nodiscard]] bool wait(const std::function<bool(const DesiredState&)>& condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return condition(state_); });
+  }
+  [[nodiscard]] DesiredState state() {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  [[nodiscard]] bool serves(const std::string& module_id) {
+    for (const auto& route : state().routes) {
+      for (const auto& version : route.versions) {
+        if (version.moduleId.str() == module_id) return true;
+      }
+    }
+    return false;
+  }
+  [[nodiscard]] int unready_routes() const { return unready_routes_; }
+  [[nodiscard]] int backward_revisions() const { return backward_revisions_; }
+
+ private:
+  Task<void> follow() {
+    std::ignore = co_await report();
+    while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
+      auto desired = co_await app_->desired_state(NodeId(id_), state_.revision, Region(region_));
+      if (!desired) co_return;
+      if (desired->revision == state_.revision) continue;
+      take(*std::move(desired));
+      const auto sent = co_await report();
+      if (!sent) co_return;
+    }
+  }
+  void take(DesiredState desired) {
+    const std::lock_guard lock(mutex_);
+    if (desired.revision < state_.revision) ++backward_revisions_;
+    for (const auto& route : desired.routes) {
+      for (const auto& version : route.versions) {
+        if (!ready_.contains(version.moduleId.str())) ++unready_routes_;
+      }
+    }
+    state_ = std::move(desired);
+    std::erase_if(ready_, [this](const std::string& id) {
+      return std::ranges::none_of(state_.versions, [&](const auto& version) { return version.moduleId.str() == id; });
+    });
+    changed_.notify_all();
+  }
+  Task<Result<>> report() {
+    NodeReport report{.nodeId = NodeId(id_), .region = Region(region_), .routedRevision = routed_, .versions = {}};
+    if (conduct_.routes) report.routedRevision = routed_ = state_.revision;
+    for (const auto& version : state_.versions) {
+      VersionReport row{
+          .tenant = version.tenant, .moduleId = version.moduleId, .state = VersionState::Compiling, .reason = {}};
+      if (ready_.contains(version.moduleId.str())) {
+        row.state = VersionState::Ready;
+      } else if (!conduct_.fails.empty()) {
+        row.state = VersionState::Failed;
+        row.reason = conduct_.fails;
+      } else if (conduct_.makes_ready) {
+        row.state = VersionState::Ready;
+        ready_.insert(version.moduleId.str());
+      }
+      report.versions.push_back(std::move(row));
+    }
+    co_return co_await app_->report(std::move(report));
+  }
+  Task<void> adopt(Conduct conduct) {
+    conduct_ = std::move(conduct);
+    std::ignore = co_await report();
+  }
+
+  const std::string id_;
+  const std::string region_;
+  Conduct conduct_;
+  App* app_ = nullptr;
+  std::unique_ptr<asio::io_context> context_;
+  asio::cancellation_signal cancel_;
+  std::jthread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  DesiredState state_;
+  std::set<std::string> ready_;
+  std::int64_t routed_ = 0;
+  std::atomic<int> unready_routes_{0};
+  std::atomic<int> backward_revisions_{0};
+};
+
+}  // namespace hotswap::control
