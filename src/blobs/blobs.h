@@ -37,7 +37,8 @@ class BlobStore {
   virtual ~BlobStore() = default;
   virtual Result<std::unique_ptr<BlobWriter>> create(std::uint64_t limit_bytes) = 0;
   // Hands the content to `sink` in pieces, decompressed. The digest is checked: kInternal after the last piece where it
-  // differs (a corrupt file), so a caller must not use the content before this returned success. kNotFound where absent.
+  // differs (a corrupt file), so a caller must not use the content before this returned success. kNotFound where
+  // absent.
   virtual Result<> read(const Digest& digest, const std::function<Result<>(std::span<const std::byte>)>& sink) = 0;
   // The whole content, verified.
   virtual Result<std::string> get(const Digest& digest) = 0;

@@ -137,7 +137,7 @@ void Connection::rollback() {
 Fault Connection::fault_of(const soci::soci_error& error) {
   if (backend_ == Backend::Sqlite) {
     const int code = sqlite_code(error);
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return Fault::Busy;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL) return Fault::Busy;
     return code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? Fault::Broken : Fault::Other;
   }
   // libpq cannot name a state for a connection that is gone, so the connection itself is asked.
@@ -145,8 +145,8 @@ Fault Connection::fault_of(const soci::soci_error& error) {
   const auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&error);
   const std::string state = known == nullptr ? std::string() : known->sqlstate();
   if (state.starts_with("08") || state.starts_with("57P")) return Fault::Broken;
-  // serialization_failure, deadlock_detected, lock_not_available
-  if (state == "40001" || state == "40P01" || state == "55P03") return Fault::Busy;
+  // serialization_failure, deadlock_detected, lock_not_available; 53: disk, memory or connections are used up
+  if (state == "40001" || state == "40P01" || state == "55P03" || state.starts_with("53")) return Fault::Busy;
   return Fault::Other;
 }
 

@@ -75,7 +75,6 @@ class ConnectionPool {
         lease.discard();
         if (!failure.repeat || tries > 1) return std::unexpected(failure.error);
       } catch (const NotText& error) {
-        lease.discard();
         return fail(ErrorKind::kInvalid, error.what());
       }
     }

@@ -31,7 +31,7 @@ BOOST_DESCRIBE_ENUM(ModuleOrder, name, registeredAt, sizeBytes)
 struct ModuleQuery {
   std::optional<std::string> name = {};  // exactly
   std::optional<ModuleStatus> status = {};
-  std::optional<std::string> text = {};  // part of name or description, without case
+  std::optional<std::string> text = {};   // part of name or description, without case
   ModuleOrder order = ModuleOrder::name;  // name = by name, then version
   bool descending = false;
   std::size_t limit = 50;

@@ -15,7 +15,7 @@ namespace hotswap {
 // A folder that goes away with the object.
 class TempFolder {
  public:
-  TempFolder();
+  explicit TempFolder(const std::string& parent = {});  // the system's where none is given
   ~TempFolder();
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;

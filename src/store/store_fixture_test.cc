@@ -53,6 +53,14 @@ int wait_for(pid_t child) {
   return status;
 }
 
+// A cluster is a thousand small files, and every test program makes one: in memory where there is room.
+std::string cluster_parent() {
+  constexpr std::uintmax_t kRoom = 1'000'000'000;
+  std::error_code code;
+  const auto space = std::filesystem::space("/dev/shm", code);
+  return !code && space.available > kRoom ? "/dev/shm" : "";
+}
+
 class PostgresqlServer {
  public:
   static PostgresqlServer* instance() {
@@ -102,7 +110,7 @@ class PostgresqlServer {
     ADD_FAILURE() << "PostgreSQL did not start; see " << folder_.path() << "/server.log";
   }
 
-  TempFolder folder_;
+  TempFolder folder_{cluster_parent()};
   pid_t process_ = 0;
 };
 
@@ -112,8 +120,10 @@ std::string server_url(const std::string& socket_folder) {
 
 }  // namespace
 
-TempFolder::TempFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "hotswap-test-XXXXXX").string();
+TempFolder::TempFolder(const std::string& parent) {
+  const std::filesystem::path folder =
+      parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
+  std::string name = (folder / "hotswap-test-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
   path_ = name;
 }
