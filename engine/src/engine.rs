@@ -94,11 +94,19 @@ fn wasmtime_config(config: &Config) -> wasmtime::Config {
     settings
 }
 
+/// Where the kernel says which pages were written, resetting this much of them by hand is cheaper than giving the pages
+/// back, and larger values gain nothing more.
+const SCANNED_RESIDENT: usize = 256 * 1024;
+
 /// Components are made of several core instances each, most of which have no memory of their own, so the pool has as
 /// many memories and tables as four per call would need, and no bound below that on a single component.
 fn pool(config: &Config) -> PoolingAllocationConfig {
     let instances = config.pool_instances;
     let several = instances.saturating_mul(4);
+    let keep_resident = match config.keep_resident_bytes {
+        0 if PoolingAllocationConfig::is_pagemap_scan_available() => SCANNED_RESIDENT,
+        stated => usize::try_from(stated).unwrap_or(usize::MAX),
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(several)
         .total_component_instances(instances)
@@ -114,7 +122,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .max_core_instance_size(1 << 20)
         .max_component_instance_size(1 << 20)
         .max_memory_size(usize::try_from(config.pool_memory_bytes).unwrap_or(usize::MAX))
-        .linear_memory_keep_resident(usize::try_from(config.keep_resident_bytes).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(1 << 16)
         .pagemap_scan(Enabled::Auto);
     pool

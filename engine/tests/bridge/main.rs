@@ -5,5 +5,6 @@ mod support;
 mod components;
 mod core_modules;
 mod descriptions;
+mod http;
 mod limits;
 mod wasi;
