@@ -1,0 +1,87 @@
+#include "rollout/routes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hotswap::rollout {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const TenantId kTenant{"default"};
+const Region kEast{"east"};
+const Region kWest{"west"};
+const ModuleId kNew{"greeter-v3.0.0"};
+
+WeightedVersion version(std::string id, int weight) { return {ModuleId(std::move(id)), weight}; }
+
+Deployment deployment(std::vector<WeightedVersion> before) {
+  Deployment made;
+  made.moduleId = kNew;
+  made.moduleName = "greeter";
+  made.http = {.host = std::nullopt, .pathPrefix = "/new/"};
+  if (!before.empty()) {
+    made.routesBefore = {{.tenant = kTenant,
+                          .name = "greeter",
+                          .region = kEast,
+                          .versions = std::move(before),
+                          .http = {.host = std::nullopt, .pathPrefix = "/old/"}}};
+  }
+  made.regionsWithoutRouteBefore = {kWest};
+  return made;
+}
+
+Step step(int weight) { return {.kind = StepKind::Shift, .nodes = {}, .regions = {kEast, kWest}, .weight = weight}; }
+
+struct Case {
+  std::string name;
+  std::vector<WeightedVersion> before;
+  int weight;
+  std::vector<WeightedVersion> expected;
+};
+
+class Shifting : public testing::TestWithParam<Case> {};
+
+TEST_P(Shifting, WeighsTheNewVersionAgainstWhatWasThere) {
+  const auto routes = shift(kTenant, deployment(GetParam().before), step(GetParam().weight));
+  ASSERT_EQ(routes.size(), 2U);
+  EXPECT_EQ(routes[0].versions, GetParam().expected);
+  int sum = 0;
+  for (const auto& weighted : routes[0].versions) sum += weighted.weight;
+  EXPECT_EQ(sum, 100);
+  EXPECT_EQ(routes[0].http.pathPrefix, "/new/");
+  // Where nothing was routed before, there is nothing to share with.
+  EXPECT_THAT(routes[1].versions, ElementsAre(WeightedVersion{kNew, 100}));
+}
+
+const std::string kNewText = "greeter-v3.0.0";
+
+INSTANTIATE_TEST_SUITE_P(
+    Weights, Shifting,
+    testing::Values(Case{"Everything", {version("a", 100)}, 100, {version(kNewText, 100)}},
+                    Case{"ATenth", {version("a", 100)}, 10, {version(kNewText, 10), version("a", 90)}},
+                    Case{"Nothing", {version("a", 100)}, 0, {version("a", 100)}},
+                    Case{"RoundingGoesToTheHeaviest",
+                         {version("a", 67), version("b", 33)},
+                         25,
+                         {version(kNewText, 25), version("a", 51), version("b", 24)}},
+                    Case{"TheSameVersionAgain", {version(kNewText, 100)}, 100, {version(kNewText, 100)}},
+                    Case{"TheSameVersionAgainInPart",
+                         {version(kNewText, 50), version("a", 50)},
+                         20,
+                         {version(kNewText, 20), version("a", 80)}}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(GoingBack, RestoresWhatWasAndDropsWhatWasNot) {
+  const auto before = deployment({version("a", 60), version("b", 40)});
+  const auto change = back(kTenant, before);
+  EXPECT_EQ(change.put, before.routesBefore);
+  ASSERT_EQ(change.drop.size(), 1U);
+  EXPECT_EQ(change.drop[0].region, kWest);
+  EXPECT_EQ(change.drop[0].name, "greeter");
+  EXPECT_EQ(change.drop[0].tenant, kTenant);
+}
+
+}  // namespace
+}  // namespace hotswap::rollout
