@@ -11,13 +11,13 @@
 namespace hotswap::cli {
 
 struct DeployOptions {
-  std::string reference;
-  std::vector<std::string> regions;
-  std::vector<std::string> nodes;
-  std::string strategy;
-  std::string config_json;
-  std::string host;
-  std::string path;
+  std::string reference{};
+  std::vector<std::string> regions{};
+  std::vector<std::string> nodes{};
+  std::string strategy{};
+  std::string config_json{};
+  std::string host{};
+  std::string path{};
   bool no_health_check = false;
   bool no_auto_rollback = false;
   bool no_execute = false;

@@ -32,9 +32,9 @@ Failure guest_failure(const json::value& result) {
                  .trace_id = text_of(result, "traceId")};
 }
 
-// What the guest printed goes where a program's output goes, apart from the result.
+// Standard output holds the result alone; what the guest printed goes beside it.
 void print_guest_streams(Context& context, const json::value& result) {
-  for (const auto* name : {"stdoutText", "stderrText", "stdout", "stderr"}) {
+  for (const auto* name : {"stdout", "stderr"}) {
     const auto text = text_of(result, name);
     if (text.empty()) continue;
     context.err << text;
@@ -78,8 +78,8 @@ Outcome<int> invoke(Context& context, const InvokeOptions& options) {
   if (!document) {
     if (document.error().status == 404) {
       document.error().next = fmt::format(
-          "see its versions and functions: hotswap module ls --name {0}; bring one into "
-          "service: hotswap deploy {0}@VERSION",
+          "'hotswap module ls --name {0}' has its versions, 'hotswap module show "
+          "{0}@VERSION' their functions",
           options.module.substr(0, options.module.rfind('@')));
     }
     return std::unexpected(document.error());

@@ -10,12 +10,12 @@
 namespace hotswap::cli {
 
 struct InvokeOptions {
-  std::string module;  // NAME: the version in service; NAME@VERSION: exactly that one
-  std::string function;
-  std::vector<std::string> words;  // one parameter each
-  std::string params;              // all of them, as an array or an object
-  std::string region;
-  std::string bytes;
+  std::string module{};  // NAME: the version in service; NAME@VERSION: exactly that one
+  std::string function{};
+  std::vector<std::string> words{};  // one parameter each
+  std::string params{};              // all of them, as an array or an object
+  std::string region{};
+  std::string bytes{};
   bool whole_result = false;
 };
 

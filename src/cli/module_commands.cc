@@ -18,6 +18,7 @@ struct ListOptions {
   std::string status;
   std::string search;
   std::string sort;
+  bool descending = false;
   std::size_t limit = limits::kPageDefault;
   bool all = false;
 };
@@ -60,8 +61,9 @@ Outcome<int> list(Context& context, const ListOptions& options) {
   };
   add("name", options.name);
   add("status", options.status);
-  add("search", options.search);
+  add("text", options.search);
   add("sort", options.sort);
+  if (options.descending) query.emplace_back("order", "desc");
   HS_TRY(const auto document, api->list(kModulesPath, std::move(query), options.all ? 0 : options.limit));
   print_result(context, document, [&] { print_list(context, document.value); });
   return kOk;
@@ -76,13 +78,15 @@ void add_list(CLI::App& module, Context& context) {
       ->type_name("STATUS");
   command->add_option("--search", options->search, "Only those with this text in name or description")
       ->type_name("TEXT");
-  command->add_option("--sort", options->sort, "name, registeredAt or sizeBytes; -registeredAt is newest first")
+  command->add_option("--sort", options->sort, "By what (default name, then version)")
+      ->check(CLI::IsMember({"name", "registeredAt", "sizeBytes"}))
       ->type_name("FIELD");
+  command->add_flag("--desc", options->descending, "Largest or newest first");
   auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50)");
   limit->check(CLI::PositiveNumber)->type_name("N");
   command->add_flag("--all", options->all, "Every one")->excludes(limit);
   command->footer(
-      "Examples:\n  hotswap module ls --status Active --sort -registeredAt\n"
+      "Examples:\n  hotswap module ls --status Active --sort registeredAt --desc\n"
       "  hotswap module ls --name hello --output json");
   on_run(*command, context, [&context, options] { return list(context, *options); });
 }

@@ -30,19 +30,19 @@ struct NamedVersion {
 
 // The options of `module push` as given.
 struct PushOptions {
-  std::string file;
-  std::string name;
-  std::string version;
-  std::optional<std::string> description;
-  std::optional<int> memory;
-  std::optional<int> cpu;
-  std::optional<int> timeout;
-  std::optional<int> concurrency;
-  std::vector<std::string> allow;
+  std::string file{};
+  std::string name{};
+  std::string version{};
+  std::optional<std::string> description{};
+  std::optional<int> memory{};
+  std::optional<int> cpu{};
+  std::optional<int> timeout{};
+  std::optional<int> concurrency{};
+  std::vector<std::string> allow{};
   bool network = false;
-  std::vector<std::string> directories;
-  std::vector<std::string> environment;
-  std::vector<std::string> metadata;
+  std::vector<std::string> directories{};
+  std::vector<std::string> environment{};
+  std::vector<std::string> metadata{};
 };
 // What the options ask to register. The server validates the values; here only what cannot be expressed is refused.
 [[nodiscard]] Outcome<ModuleRegistration> registration_of(const PushOptions& options);

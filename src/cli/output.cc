@@ -23,7 +23,7 @@ bool reads_as_string(std::string_view text) {
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (std::ranges::find(kWords, lower) != kWords.end()) return false;
   // Version numbers and dates look like numbers to some readers.
-  return text.find_first_not_of("0123456789.+-:eE_xob") != std::string_view::npos;
+  return std::string_view("0123456789+-.").find(text.front()) == std::string_view::npos;
 }
 
 void emit(YAML::Emitter& out, const json::value& value) {

@@ -5,6 +5,7 @@
 
 #include <ostream>
 
+#include "base/limits.h"
 #include "cli/event_stream.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -193,7 +194,21 @@ Outcome<std::string> resolve_deployment(Api& api, const std::string& word) {
 }
 
 Outcome<Document> fetch_events(Api& api, const std::string& id) {
-  return api.list(path_of(kDeploymentsPath, id, "events"), {}, 0);
+  json::array items;
+  std::int64_t after = 0;
+  for (;;) {
+    const Query query{{"after", std::to_string(after)}, {"limit", std::to_string(limits::kEventsPerPage)}};
+    HS_TRY(auto page, api.get(with_query(path_of(kDeploymentsPath, id, "events"), query)));
+    const auto& events = items_of(page.value);
+    const bool last = events.size() < limits::kEventsPerPage;
+    if (last && items.empty()) return page;
+    after = last_sequence(page.value);
+    items.insert(items.end(), events.begin(), events.end());
+    if (last) break;
+  }
+  json::value document{{"items", std::move(items)}};
+  std::string text = json::serialize(document);
+  return Document{std::move(text), std::move(document)};
 }
 
 std::int64_t last_sequence(const json::value& events) {

@@ -18,9 +18,9 @@ inline constexpr std::string_view kDefaultServer = "http://127.0.0.1:8080";
 
 // As given; absent where the option was not.
 struct GlobalOptions {
-  std::optional<std::string> server;
-  std::optional<std::string> output;
-  std::optional<std::string> config;
+  std::optional<std::string> server{};
+  std::optional<std::string> output{};
+  std::optional<std::string> config{};
   bool quiet = false;
   bool no_color = false;
 };
