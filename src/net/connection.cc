@@ -149,14 +149,20 @@ void Connection::disarm() noexcept {
 void Connection::sweep(SteadyPoint now) {
   if (now < deadline_) return;
   // A request whose first bytes are here already is served, drain or not.
-  char byte = 0;
-  if (wait_ == Wait::kRequest && ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;
+  if (wait_ == Wait::kRequest && readable()) return;
   expired_ = true;
   broken_ = wait_ == Wait::kWrite;  // also for a handler that waits for peer_gone()
   deadline_ = SteadyPoint::max();
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
+
+bool Connection::readable() {
+  char byte = 0;
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool Connection::next_has_begun() { return parser_->is_done() && (!in_.empty() || readable()); }
 
 void Connection::begin_drain() {
   if (wait_ == Wait::kRequest) arm(Wait::kRequest);
@@ -222,7 +228,7 @@ Task<bool> Connection::discard_body() {
 Task<void> Connection::linger() {
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
-  if (parser_->is_done() || peer_closed_) co_return;
+  if (peer_closed_ || (parser_->is_done() && !next_has_begun())) co_return;
   arm(Wait::kLinger);
   std::array<char, 16384> scratch;
   for (std::size_t total = 0; total < kLingerBytes;) {

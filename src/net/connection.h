@@ -2,10 +2,8 @@
 // hand, so that a request costs no object.
 #pragma once
 
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <array>
@@ -23,13 +21,14 @@ namespace hotswap::net {
 
 class Listener;
 
-using ThreadExecutor = asio::io_context::executor_type;
 using ConnectionHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 // Owned by its coroutine; everything runs on the listener's thread.
 class Connection final : public Exchange, public ConnectionHook {
  public:
-  using Socket = asio::basic_stream_socket<tcp, ThreadExecutor>;
+  // Its executor's type is that of the coroutines: completions resume them right away, where another type, even the
+  // cheaper concrete one, would send each through an executor's queue function.
+  using Socket = tcp::socket;
 
   Connection(std::shared_ptr<Listener> listener, Socket socket, tcp::endpoint peer);
   ~Connection() override;
@@ -86,6 +85,9 @@ class Connection final : public Exchange, public ConnectionHook {
   [[nodiscard]] Parsed parse_head();
   [[nodiscard]] Parsed refuse(unsigned status, std::string_view slug, std::string_view title, std::string detail);
   void identify();
+  [[nodiscard]] bool readable();
+  // Whether bytes of another request have come behind the one at hand.
+  [[nodiscard]] bool next_has_begun();
   void arm(Wait wait);
   void disarm() noexcept;
   Task<bool> settle(std::exception_ptr thrown);

@@ -14,6 +14,8 @@ namespace hotswap::net {
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::deferred);
+// Up to here copying a body behind its head costs less than a gathered write.
+constexpr std::size_t kCopyBytes = 4 * limits::kKiB;
 
 asio::const_buffer buffer(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -32,8 +34,10 @@ ssize_t try_send(int socket, const Parts& parts) {
   for (const auto& part : parts) {
     if (part.size() > 0) vectors[message.msg_iovlen++] = {const_cast<void*>(part.data()), part.size()};
   }
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
   for (;;) {
-    const ssize_t sent = ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = message.msg_iovlen == 1 ? ::send(socket, vectors[0].iov_base, vectors[0].iov_len, kFlags)
+                                                 : ::sendmsg(socket, &message, kFlags);
     if (sent >= 0) return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) return -1;
@@ -52,8 +56,16 @@ Task<Result<>> Connection::reply(unsigned status, std::string_view content_type,
   if (leaves_much_unread()) close_ = true;
   end_head();
   reply_ = Reply::kDone;
-  const Parts parts{buffer(out_), buffer(drop_body_ ? std::string_view{} : body)};
-  co_return co_await send(parts);
+  if (drop_body_) body = {};
+  if (body.size() <= kCopyBytes) {
+    out_ += body;
+    body = {};
+  }
+  const Parts parts{buffer(out_), buffer(body)};
+  const ssize_t sent = broken_ ? -1 : try_send(socket_.native_handle(), parts);
+  if (sent < 0) co_return broken();
+  if (static_cast<std::size_t>(sent) == out_.size() + body.size()) co_return Result<>{};
+  co_return co_await send_rest(parts, static_cast<std::size_t>(sent));
 }
 
 Task<Result<>> Connection::begin(unsigned status, std::span<const Header> headers, std::optional<std::uint64_t> size) {
@@ -141,9 +153,10 @@ bool Connection::leaves_much_unread() const {
 
 void Connection::end_head() {
   append_traceparent(out_, trace_);
-  // Where the client still waits for "100 Continue", nobody knows whether the body will come.
-  const bool keep =
-      !close_ && !owes_continue_ && !listener_->draining() && parser_->is_header_done() && parser_->keep_alive();
+  // Where the client still waits for "100 Continue", nobody knows whether the body will come. A draining server still
+  // serves what a client has pipelined.
+  const bool keep = !close_ && !owes_continue_ && parser_->is_header_done() && parser_->keep_alive() &&
+                    (!listener_->draining() || next_has_begun());
   close_ = !keep;
   if (!keep) {
     out_ += "Connection: close\r\n";

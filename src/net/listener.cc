@@ -77,7 +77,7 @@ Task<void> Listener::accept_loop() {
     } else if (acceptor_.is_open() && error != asio::error::connection_aborted) {
       // Most likely the process is out of file descriptors; connections wait in the kernel meanwhile.
       log::error("accept failed", "", {{"server", shared_->options.name}, {"error", error.message()}});
-      ThreadTimer pause(executor_, kAcceptPause);
+      asio::steady_timer pause(executor_, kAcceptPause);
       std::ignore = co_await pause.async_wait(kAwait);
     }
   }

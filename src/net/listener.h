@@ -1,8 +1,8 @@
 // One server's share of one I/O thread: its acceptor, its connections and the sweep that times them out.
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <array>
 #include <chrono>
@@ -15,9 +15,6 @@
 #include "net/server.h"
 
 namespace hotswap::net {
-
-using ThreadTimer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, ThreadExecutor>;
 
 // What every listener of one server shares; immutable but for the instruments.
 struct ServerShared {
@@ -42,7 +39,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // Stops accepting and cuts every connection.
   void close();
 
-  [[nodiscard]] ThreadExecutor executor() const noexcept { return executor_; }
+  [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return executor_; }
   [[nodiscard]] const ServerShared& shared() const noexcept { return *shared_; }
   [[nodiscard]] const ServerTimeouts& timeouts() const noexcept { return shared_->options.timeouts; }
   [[nodiscard]] bool draining() const noexcept { return draining_; }
@@ -63,11 +60,11 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void accept_backlog();
   std::size_t cut_all();
 
-  ThreadExecutor executor_;
+  asio::any_io_executor executor_;
   std::shared_ptr<const ServerShared> shared_;
-  asio::basic_socket_acceptor<tcp, ThreadExecutor> acceptor_;
-  ThreadTimer sweep_timer_;
-  ThreadTimer drained_timer_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer sweep_timer_;
+  asio::steady_timer drained_timer_;
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
       connections_;

@@ -48,6 +48,10 @@ tcp::endpoint local_endpoint(const ListenSocket& socket) {
 
 // One listening socket per thread, all on the same port.
 Result<std::vector<ListenSocket>> listen_sockets(tcp::endpoint& endpoint, std::size_t count) {
+  // ":8080" means every interface, also where the kernel has no IPv6.
+  if (endpoint.address() == asio::ip::address_v6::any() && !bind_socket(endpoint, true) && errno == EAFNOSUPPORT) {
+    endpoint = tcp::endpoint(tcp::v4(), endpoint.port());
+  }
   {
     // SO_REUSEPORT would silently share the port with another process of this user: a plain socket finds it taken.
     HS_TRY(const ListenSocket probe, bind_socket(endpoint, false));

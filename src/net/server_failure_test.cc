@@ -47,6 +47,12 @@ class Gate {
   std::atomic<bool> open_ = false;
 };
 
+int count(std::string_view text, std::string_view what) {
+  int found = 0;
+  for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
 // ---- slow clients
 
 TEST(SlowClient, IdleConnectionsAreClosed) {
@@ -256,6 +262,27 @@ TEST(Drain, LetsRequestsInFlightEndAndClosesIdleConnections) {
   });
   EXPECT_EQ(run(server.server().drain(10s)), 0);
   client.join();
+}
+
+TEST(Drain, ServesWhatAClientHasPipelined) {
+  Gate gate;
+  TestServer server([&](Exchange& exchange) -> Task<void> {
+    co_await gate.pass();
+    co_await echo(exchange);
+  });
+  auto client = server.connect();
+  client.send(kGet + kGet + kGet);
+  ASSERT_TRUE(gate.wait_for(1));
+  std::thread opener([&] {
+    // Draining has begun once nobody is accepted any more.
+    while (RawClient::can_connect(server.endpoint())) std::this_thread::yield();
+    gate.open();
+  });
+  EXPECT_EQ(run(server.server().drain(10s)), 0);
+  opener.join();
+  const std::string replies = client.read_to_end();
+  EXPECT_EQ(count(replies, "HTTP/1.1 200"), 3);
+  EXPECT_EQ(count(replies, "Connection: close"), 1);
 }
 
 TEST(Drain, CutsWhatDoesNotEndInTime) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "net/sse.h"
 #include "net/test_server.h"
 
 namespace hotswap::net {
@@ -244,6 +245,24 @@ TEST(Server, GivesTheBytesOfTheBodyThatCameWithTheHead) {
   std::erase(reply, '+');
   std::erase(reply, '!');
   EXPECT_THAT(reply, EndsWith("\r\n\r\n" + large));
+}
+
+TEST(Server, StreamsServerSentEvents) {
+  TestServer server([](Exchange& exchange) -> Task<void> {
+    EventStream events(exchange);
+    const std::string last = last_event_id(exchange);
+    EXPECT_TRUE(co_await events.begin(500ms));
+    EXPECT_TRUE(co_await events.send({.id = "8", .event = "step", .data = last}));
+    EXPECT_TRUE(co_await events.heartbeat());
+    EXPECT_TRUE(co_await events.finish());
+  });
+  for (const std::string& request : {get("/?lastEventId=7"), get("/", "Last-Event-ID: 7\r\n")}) {
+    auto client = server.connect();
+    client.send(request);
+    EXPECT_THAT(client.read_until("\r\n\r\n"), HasSubstr("Content-Type: text/event-stream\r\n"));
+    EXPECT_EQ(client.read_until("0\r\n\r\n"),
+              "c\r\nretry: 500\n\n\r\n1b\r\nid: 8\nevent: step\ndata: 7\n\n\r\n3\r\n:\n\n\r\n0\r\n\r\n");
+  }
 }
 
 // ---- what is refused

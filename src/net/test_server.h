@@ -67,6 +67,13 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
+  static bool can_connect(const tcp::endpoint& endpoint) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool connected = ::connect(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
+    ::close(socket);
+    return connected;
+  }
+
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
