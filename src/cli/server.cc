@@ -99,7 +99,7 @@ class Wired final : public LocalServer {
   Result<> listen(const ServerSettings& settings) {
     HS_CHECK(on_first_thread(control_->start()));
     node_->start();
-    HS_CHECK(on_first_thread(node_->serving()));
+    on_first_thread(node_->serving());
     HS_TRY(const auto gateway, net::parse_endpoint(settings.gateway));
     HS_TRY(gateway_,
            net::Server::start(

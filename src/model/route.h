@@ -19,7 +19,7 @@ BOOST_DESCRIBE_STRUCT(WeightedVersion, (), (moduleId, weight))
 // Where an HTTP-handler module answers on the gateway: by host, by path prefix, or by both.
 struct HttpBinding {
   std::optional<std::string> host;  // compared without port and case; absent = any
-  std::string pathPrefix;           // begins and ends with '/'; the guest sees the whole path
+  std::string pathPrefix;           // begins and ends with '/'; the guest sees the path from its last '/' on
   bool operator==(const HttpBinding&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(HttpBinding, (), (host, pathPrefix))

@@ -201,7 +201,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
 
 Task<void> Gateway::serve(net::Exchange& exchange) {
   const auto table = snapshot_.get();
-  ReadyVersion* version = table->by_http(exchange.header(net::http::field::host), exchange.path(), draw());
+  const auto [version, prefix_size] = table->by_http(exchange.header(net::http::field::host), exchange.path(), draw());
   if (version == nullptr) {
     (void)co_await net::reply_problem(
         exchange, {ErrorKind::kNotFound,
@@ -213,7 +213,7 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
   }
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());
   span.attribute("moduleId", version->id.str());
-  const auto outcome = co_await version->workload->serve(exchange);
+  const auto outcome = co_await version->workload->serve(exchange, prefix_size);
   if (!outcome) {
     span.fail();
     co_return;

@@ -76,26 +76,29 @@ ReadyVersion* RouteTable::by_id(const TenantId& tenant, std::string_view module_
   return version == owner->second.versions.end() ? nullptr : version->second.get();
 }
 
-const RouteEntry* RouteTable::longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path) const {
+RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
+                                                 std::uint64_t draw) {
   for (std::size_t size = path.size();;) {
-    if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) return &found->second;
+    if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) {
+      return {&found->second.choose(draw), size};
+    }
     const std::size_t slash = path.substr(0, size).rfind('/');
-    if (slash == std::string_view::npos) return nullptr;
+    if (slash == std::string_view::npos) return {};
     size = slash;
   }
 }
 
-ReadyVersion* RouteTable::by_http(std::string_view host, std::string_view path, std::uint64_t draw) const {
-  const RouteEntry* entry = nullptr;
+RouteTable::HttpMatch RouteTable::by_http(std::string_view host, std::string_view path, std::uint64_t draw) const {
   if (!by_host_.empty()) {
     std::array<char, kHostBytes> buffer;
     const std::string_view name = without_port(host).substr(0, buffer.size());
     std::ranges::transform(name, buffer.begin(), lower);
     const auto prefixes = by_host_.find(std::string_view(buffer.data(), name.size()));
-    if (prefixes != by_host_.end()) entry = longest_prefix(prefixes->second, path);
+    if (prefixes != by_host_.end()) {
+      if (const auto match = longest_prefix(prefixes->second, path, draw); match.version != nullptr) return match;
+    }
   }
-  if (entry == nullptr) entry = longest_prefix(any_host_, path);
-  return entry == nullptr ? nullptr : &entry->choose(draw);
+  return longest_prefix(any_host_, path, draw);
 }
 
 }  // namespace hotswap::node

@@ -53,8 +53,12 @@ class RouteTable {
   // The version that the route of `name` chooses; nullptr where there is no such route.
   [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const;
   [[nodiscard]] ReadyVersion* by_id(const TenantId& tenant, std::string_view module_id) const;
+  struct HttpMatch {
+    ReadyVersion* version = nullptr;  // nullptr where nothing answers
+    std::size_t prefix_size = 0;      // bytes of the path before the '/' that the guest's path begins with
+  };
   // The longest path prefix that matches, a route of this host before one of any host. `host` may carry a port.
-  [[nodiscard]] ReadyVersion* by_http(std::string_view host, std::string_view path, std::uint64_t draw) const;
+  [[nodiscard]] HttpMatch by_http(std::string_view host, std::string_view path, std::uint64_t draw) const;
   [[nodiscard]] std::int64_t revision() const noexcept { return revision_; }
   [[nodiscard]] std::size_t version_count() const noexcept { return versions_.size(); }
 
@@ -70,7 +74,8 @@ class RouteTable {
     StringMap<std::shared_ptr<ReadyVersion>> versions;
   };
 
-  [[nodiscard]] const RouteEntry* longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path) const;
+  [[nodiscard]] static HttpMatch longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
+                                                std::uint64_t draw);
 
   std::int64_t revision_ = 0;
   ReadyVersions versions_;

@@ -55,7 +55,8 @@ class Workload {
 
   // Serves one HTTP request in a fresh instance, streaming both ways, and replies on the exchange: also with a problem
   // document where the guest failed before its first byte. The outcome is for metering.
-  virtual Task<Result<CallOutcome>> serve(net::Exchange& exchange) = 0;
+  // The guest sees the path without its first `prefix_size` bytes, which it finds in the header x-forwarded-prefix.
+  virtual Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t prefix_size) = 0;
 
   // Whether serve() is possible.
   [[nodiscard]] virtual bool serves_http() const noexcept = 0;

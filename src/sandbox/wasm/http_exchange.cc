@@ -219,21 +219,33 @@ Task<Result<CallOutcome>> conclude(Call& call, Response& response, net::Exchange
 
 }  // namespace
 
-Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net::Exchange& exchange) {
+Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net::Exchange& exchange,
+                                  std::size_t prefix_size) {
+  const std::string_view prefix = exchange.target().substr(0, prefix_size);
+  std::string_view target = exchange.target().substr(prefix_size);
+  std::string rooted;
+  if (!target.starts_with('/')) {  // the prefix alone, as "/m/name" or "/m/name?query"
+    rooted = '/' + std::string(target);
+    target = rooted;
+  }
   const std::string traceparent = exchange.trace().traceparent();
   std::vector<eng_pair> headers;
   headers.reserve(32);
   for (const auto& field : exchange.headers()) {
-    if (field.name_string() == "traceparent") continue;
+    if (boost::beast::iequals(field.name_string(), "traceparent") ||
+        boost::beast::iequals(field.name_string(), "x-forwarded-prefix")) {
+      continue;
+    }
     headers.push_back({slice(field.name_string()), slice(field.value())});
   }
   headers.push_back({slice("traceparent"), slice(traceparent)});
+  if (!prefix.empty()) headers.push_back({slice("x-forwarded-prefix"), slice(prefix)});
   const std::string_view first_bytes = exchange.buffered_body();
   const eng_http_request request{
       .method = slice(exchange.method()),
       .scheme = slice("http"),
       .authority = slice(exchange.header(net::http::field::host)),
-      .path_and_query = slice(exchange.target()),
+      .path_and_query = slice(target),
       .headers = headers.data(),
       .headers_count = headers.size(),
       .body = slice(first_bytes),

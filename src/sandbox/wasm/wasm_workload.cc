@@ -119,13 +119,13 @@ Task<Result<CallOutcome>> WasmWorkload::invoke(const FunctionCall& function_call
   co_return co_await finish(call, watch);
 }
 
-Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange) {
+Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange, std::size_t prefix_size) {
   auto permit = take_permit();
   if (!permit) {
     (void)co_await net::reply_problem(exchange, permit.error());
     co_return std::unexpected(permit.error());
   }
-  auto handle = start_http_call(image_, grants_, exchange);
+  auto handle = start_http_call(image_, grants_, exchange, prefix_size);
   if (!handle) {
     (void)co_await net::reply_problem(exchange, handle.error());
     co_return std::unexpected(handle.error());
