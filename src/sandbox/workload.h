@@ -51,7 +51,7 @@ class Workload {
   // Runs a function in a fresh instance. `watch`, where given, is the caller's exchange: the call is cancelled when its
   // client leaves. kTooManyRequests when maxConcurrentInvocations are running; kInvalid for parameters that do not fit;
   // kNotFound for an unknown function.
-  virtual Task<Result<CallOutcome>> invoke(const FunctionCall& call, net::Exchange* watch) = 0;
+  virtual Task<Result<CallOutcome>> invoke(FunctionCall call, net::Exchange* watch) = 0;
 
   // Serves one HTTP request in a fresh instance, streaming both ways, and replies on the exchange: also with a problem
   // document where the guest failed before its first byte. The outcome is for metering.

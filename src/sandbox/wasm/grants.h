@@ -21,12 +21,12 @@ enum class Network { none, listed, all };
 struct Grant {
   std::uint64_t max_memory_bytes = 0;
   std::uint64_t max_output_bytes = 0;
-  std::vector<std::pair<std::string, std::string>> env;
-  std::vector<std::string> args;
-  std::vector<Directory> directories;
+  std::vector<std::pair<std::string, std::string>> env{};
+  std::vector<std::string> args{};
+  std::vector<Directory> directories{};
   Network network = Network::none;
-  std::vector<std::string> hosts;
-  std::string stdin_bytes;
+  std::vector<std::string> hosts{};
+  std::string stdin_bytes{};
   bool inherit_stdio = false;
 };
 

@@ -104,7 +104,7 @@ Task<Result<CallOutcome>> WasmWorkload::finish(Call& call, net::Exchange* watch)
   co_return call.outcome();
 }
 
-Task<Result<CallOutcome>> WasmWorkload::invoke(const FunctionCall& function_call, net::Exchange* watch) {
+Task<Result<CallOutcome>> WasmWorkload::invoke(FunctionCall function_call, net::Exchange* watch) {
   HS_CO_TRY(const std::uint32_t function, image_.function(function_call.function));
   HS_CO_TRY(const Permit permit, take_permit());
   const std::uint32_t flags = function_call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;

@@ -30,7 +30,7 @@ class WasmWorkload final : public Workload {
  public:
   WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http);
 
-  Task<Result<CallOutcome>> invoke(const FunctionCall& call, net::Exchange* watch) override;
+  Task<Result<CallOutcome>> invoke(FunctionCall call, net::Exchange* watch) override;
   Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t prefix_size) override;
   [[nodiscard]] bool serves_http() const noexcept override { return serves_http_; }
 
