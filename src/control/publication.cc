@@ -14,6 +14,7 @@ SharedVersion desired_version(const TenantId& tenant, const Module& module) {
                                                                .digest = module.checksum,
                                                                .sizeBytes = module.sizeBytes,
                                                                .kind = module.kind,
+                                                               .httpHandler = module.httpHandler.has_value(),
                                                                .limits = module.limits,
                                                                .healthCheck = std::nullopt});
 }
