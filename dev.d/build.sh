@@ -55,5 +55,5 @@ command_bench() {
   timed "Building release" build_preset release
   timed "Building the samples" samples/build
   samples/build --wasmtime
-  bench/run "$@"
+  HOTSWAP_PROGRAMS=$HOTSWAP_BUILD/release bench/run "$@"
 }
