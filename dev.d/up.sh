@@ -9,6 +9,7 @@ print_addresses() {
   printf '\n  API      %s\n  gateway  %s\n\n  curl %s/m/c-http-hello/\n\n' "$(json_field api <<<"$ready")" "$gateway" "$gateway"
 }
 
+# deploy_sample API NAME
 deploy_sample() {
   local api=$1 name=$2
   # Registering the same bytes again answers with the module that is there.
@@ -26,7 +27,7 @@ command_up() {
   local pid_file=$data/up.pid ready_file=$data/up.ready log=$data/up.log
 
   if [[ -f $pid_file && -s $ready_file ]] && kill -0 "$(<"$pid_file")" 2>/dev/null &&
-    curl -fsS -o /dev/null --max-time 2 "$(head -1 "$ready_file" | json_field api)/health/live"; then
+    curl -fsS -o /dev/null --max-time 2 2>/dev/null "$(head -1 "$ready_file" | json_field api)/health/live"; then
     say "A server is serving from $data already"
     print_addresses "$(head -1 "$ready_file")"
     printf '  It stops with: kill %s\n' "$(<"$pid_file")"
@@ -44,7 +45,7 @@ command_up() {
   setsid build/hotswap up --output json --data "$data" >"$ready_file" 2>"$log" </dev/null &
   server=$!
   printf '%s\n' "$server" >"$pid_file"
-  trap 'kill -TERM "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -f "$pid_file"' EXIT
+  trap 'kill -TERM "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$pid_file"' EXIT
   trap 'exit 0' INT TERM
 
   for ((i = 0; i < 300; i++)); do
@@ -60,6 +61,8 @@ command_up() {
 
   deploy_sample "$(json_field api <<<"$ready")" c-http-hello
   deploy_sample "$(json_field api <<<"$ready")" c-add
+  curl -fsS -o /dev/null --retry 20 --retry-delay 1 --retry-all-errors --max-time 5 \
+    "$(json_field gateway <<<"$ready")/m/c-http-hello/" || fail "the sample does not answer; the server's log is $log"
   say "Serving; the samples c-http-hello and c-add are deployed"
   print_addresses "$ready"
   if $detach; then

@@ -4,6 +4,7 @@ HOTSWAP names the program (default: build/hotswap of this checkout).
 """
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -17,7 +18,8 @@ def get_name() -> str:
 
 def get_version() -> str:
     result = subprocess.run(HOTSWAP + ["version"], encoding="UTF-8", capture_output=True, check=True)
-    return result.stdout.split()[-1] if result.stdout.split() else "unknown"
+    found = re.search(r"\d+\.\d+\.\d+", result.stdout)
+    return found.group() if found else "unknown"
 
 
 def get_wasi_versions() -> list[str]:
