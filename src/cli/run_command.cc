@@ -1,5 +1,4 @@
 // `hotswap run FILE`: one module in the sandbox of a node, without a server.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
@@ -155,14 +154,13 @@ Outcome<int> run_command(Context& context, LocalRun& run) {
   return outcome->failure ? report_failure(context, *outcome) : kOk;
 }
 
-Task<void> wait_for_signal(asio::io_context& io) {
-  asio::signal_set signals(io, SIGINT, SIGTERM);
-  co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 Outcome<int> serve(Context& context, LocalRun& run, const RunOptions& options) {
   const auto endpoint = net::parse_endpoint(options.listen);
   if (!endpoint) return usage_failure("--listen: " + endpoint.error().detail);
+  // Caught from before the address is told, so that whoever reads it may end the server at once.
+  asio::io_context signals_context;
+  asio::signal_set signals(signals_context, SIGINT, SIGTERM);
+  signals.async_wait([](const boost::system::error_code&, int) {});
   const SystemClock clock;
   SystemRandom random;
   Tracer tracer(clock, random);
@@ -176,7 +174,7 @@ Outcome<int> serve(Context& context, LocalRun& run, const RunOptions& options) {
       tracer, metrics);
   if (!server) return std::unexpected(failure_from(server.error()));
   context.err << (*server)->url() << "/\n" << std::flush;
-  asio::co_spawn(run.threads().at(0), wait_for_signal(run.threads().at(0)), asio::use_future).get();
+  signals_context.run();
   asio::co_spawn(run.threads().at(0), (*server)->drain(limits::kDrain), asio::use_future).get();
   run.threads().stop();
   return kOk;

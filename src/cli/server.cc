@@ -1,6 +1,7 @@
 #include "cli/server.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <sched.h>
 
@@ -99,6 +100,7 @@ class Wired final : public LocalServer {
   Result<> listen(const ServerSettings& settings) {
     HS_CHECK(on_first_thread(control_->start()));
     node_->start();
+    running_ = true;
     on_first_thread(node_->serving());
     HS_TRY(const auto gateway, net::parse_endpoint(settings.gateway));
     HS_TRY(gateway_,
@@ -112,17 +114,32 @@ class Wired final : public LocalServer {
     return {};
   }
 
-  ~Wired() override { threads_.stop(); }
+  // A server that failed to start is stopped here, as far as it came.
+  ~Wired() override {
+    stop();
+    threads_.stop();
+  }
 
   [[nodiscard]] std::string api_url() const override { return api_->url(); }
   [[nodiscard]] std::string gateway_url() const override { return gateway_->url(); }
 
   std::size_t stop() override {
-    auto gateway = asio::co_spawn(threads_.at(0), gateway_->drain(limits::kDrain), asio::use_future);
-    auto api = asio::co_spawn(threads_.at(0), api_->drain(limits::kDrain), asio::use_future);
-    const std::size_t cut = gateway.get() + api.get();
-    on_first_thread(node_->stop());
-    on_first_thread(control_->stop());
+    std::size_t cut = 0;
+    std::vector<std::future<std::size_t>> draining;
+    for (auto* server : {&gateway_, &api_}) {
+      if (*server) {
+        draining.push_back(asio::co_spawn(threads_.at(0), (*server)->drain(limits::kDrain), asio::use_future));
+      }
+    }
+    for (auto& drained : draining) cut += drained.get();
+    if (std::exchange(running_, false)) {
+      on_first_thread(node_->stop());
+      on_first_thread(control_->stop());
+    }
+    // Destroying the servers cancels the handlers that were cut; they unwind on their threads before these stop.
+    gateway_.reset();
+    api_.reset();
+    for (std::size_t i = 0; i < threads_.size(); ++i) asio::post(threads_.at(i), asio::use_future).get();
     return cut;
   }
 
@@ -190,6 +207,7 @@ class Wired final : public LocalServer {
   net::Router gateway_router_;
   std::unique_ptr<net::Server> gateway_;
   std::unique_ptr<net::Server> api_;
+  bool running_ = false;  // node and control, until stop()
 };
 
 }  // namespace

@@ -66,11 +66,14 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
 Agent::~Agent() = default;
 
 Task<void> Agent::run() {
+  std::exception_ptr error;
   try {
     co_await (follow() && publish_changes() && count_invocations());
-  } catch (const boost::system::system_error& error) {
-    if (error.code() != asio::error::operation_aborted) throw;
+  } catch (...) {
+    error = std::current_exception();
   }
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() == asio::cancellation_type::none) std::rethrow_exception(error);
   // Cancelled: what is being prepared refers to this agent and is waited for; it takes milliseconds to seconds.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   while (preparing_ > 0) {
