@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/help.h"
 
 namespace hotswap::cli {
 namespace {
@@ -22,63 +23,46 @@ constexpr std::array kCommands{
     add_rollout_commands, add_invoke_command, add_completion_command, add_version_command,
 };
 
-constexpr std::string_view kExamples = R"(
-Examples:
-  hotswap up                                   start a server on this machine
-  hotswap module push hello-v1.0.0.wasm        register a version
-  hotswap deploy hello@1.0.0 --watch           bring it into service
-  hotswap invoke hello add 2 3                 call one of its functions
-  hotswap rollout rollback 3f2a --watch        go back to the version before
-
-'hotswap COMMAND --help' explains each command.)";
-
-std::string root_footer() {
-  std::string text = "Exit codes:\n";
-  for (const auto& row : kExitCodes) text += fmt::format("  {}  {}\n", static_cast<int>(row.code), row.meaning);
-  return text + std::string(kExamples);
-}
-
 void add_global_options(CLI::App& command, GlobalOptions& options) {
   const auto add = [&](CLI::Option* option) { return option->group("Global options"); };
-  add(command.add_option("--server", options.server,
-                         fmt::format("Server to talk to. Default: the configuration file's, else $HOTSWAP_SERVER, "
-                                     "else {}",
-                                     kDefaultServer)))
+  add(command.add_option(
+          "--server", options.server,
+          fmt::format("Server. Default: configuration file, else $HOTSWAP_SERVER, else {}", kDefaultServer)))
       ->type_name("URL");
-  add(command.add_option("--output", options.output, "How to print results (default table)"))
+  add(command.add_option("--output", options.output, "How to print results, by default as a table"))
       ->check(CLI::IsMember(member_names<OutputFormat>()))
       ->type_name("FORMAT");
   add(command.add_option("--config", options.config,
-                         "Configuration file (YAML: server, output, region). Default: ~/.config/hotswap/config.yaml"))
+                         "YAML with server, output, region. Default: ~/.config/hotswap/config.yaml"))
       ->type_name("FILE");
   add(command.add_flag("--quiet", options.quiet, "Print results only: no progress, no hints"));
   add(command.add_flag("--no-color", options.no_color, "No colours ($NO_COLOR does the same)"));
 }
 
-std::shared_ptr<CLI::Formatter> formatter() {
-  auto format = std::make_shared<CLI::Formatter>();
-  format->label("OPTIONS", "OPTION...");
-  format->label("SUBCOMMAND", "COMMAND");
-  format->label("Positionals", "Arguments");
-  format->label("REQUIRED", "(required)");
-  format->column_width(34);
-  return format;
+// CLI11 takes a word such as "[1,2]" apart at its commas where an option accepts many values. A mark before it keeps it
+// whole; every option takes the mark off again.
+constexpr char kWholeMark = '\x1f';
+
+void mark_arrays(std::vector<std::string>& words) {
+  for (auto& word : words) {
+    if ((word.starts_with('[') && word.ends_with(']')) || word.starts_with(kWholeMark)) word.insert(0, 1, kWholeMark);
+  }
 }
 
-// CLI11 takes a word such as "[1,2]" apart at its commas where an option accepts many values. A leading space, which
-// JSON ignores, keeps it whole. Only the commands that take JSON words are concerned; `run` hands what follows "--" to
-// the guest as it is.
-void keep_arrays_whole(const CLI::App& root, std::vector<std::string>& words) {
-  std::size_t at = 0;
-  while (at < words.size() && words[at].starts_with('-')) {
-    const auto* option = root.get_option_no_throw(words[at]);
-    at += option != nullptr && option->get_items_expected_min() > 0 ? 2 : 1;
+std::string unmarked(std::string word) {
+  if (word.starts_with(kWholeMark)) word.erase(0, 1);
+  return word;
+}
+
+// What every command of the tree has: the global options, and options that take marks off.
+void complete_tree(CLI::App& app, GlobalOptions& options) {
+  add_global_options(app, options);
+  for (auto* option : app.get_options()) {
+    if (option->get_type_size() != 0) option->transform(unmarked);
   }
-  if (at >= words.size() || (words[at] != "invoke" && words[at] != "run")) return;
-  const bool stops_at_dashes = words[at] == "run";
-  for (++at; at < words.size(); ++at) {
-    if (stops_at_dashes && words[at] == "--") return;
-    if (words[at].starts_with('[') && words[at].ends_with(']')) words[at].insert(0, 1, ' ');
+  for (auto* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    sub->group("Commands");
+    complete_tree(*sub, options);
   }
 }
 
@@ -89,20 +73,6 @@ bool wants_json(const std::vector<std::string>& words) {
     if (words[i] == "--output" && i + 1 < words.size() && words[i + 1] == "json") return true;
   }
   return false;
-}
-
-const CLI::App* deepest_parsed(const CLI::App& root) {
-  const CLI::App* command = &root;
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
-  return command;
-}
-
-std::string full_name(const CLI::App* command) {
-  std::string name = command->get_name();
-  for (command = command->get_parent(); command != nullptr; command = command->get_parent()) {
-    name = command->get_name() + " " + name;
-  }
-  return name;
 }
 
 int report(Context& context, const Failure& failure, bool as_json, bool color) {
@@ -126,7 +96,6 @@ int run_chosen(Context& context) {
 }  // namespace
 
 void on_run(CLI::App& command, Context& context, std::function<Outcome<int>()> body) {
-  add_global_options(command, context.options);
   command.callback([&context, body = std::move(body)] { context.chosen = body; });
 }
 
@@ -147,29 +116,24 @@ Outcome<std::map<std::string, std::string>> parse_pairs(const std::vector<std::s
 
 int run_words(Context& context, std::vector<std::string> words) {
   CLI::App root("HotSwap runs WebAssembly modules and replaces them under load without dropping a request.", "hotswap");
-  root.formatter(formatter());
+  root.formatter(help_formatter());
   root.require_subcommand(1);
   root.set_help_flag("-h,--help", "Print this help");
-  add_global_options(root, context.options);
   root.footer(root_footer());
   for (const auto& add : kCommands) add(root, context);
+  complete_tree(root, context.options);
 
   const bool as_json = wants_json(words);
-  keep_arrays_whole(root, words);
+  mark_arrays(words);
   std::ranges::reverse(words);  // CLI11 takes the words from the back
   try {
     root.parse(words);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* command = deepest_parsed(root);
-    context.out << command->help(full_name(command));
+    context.out << help_of(root);
     return kOk;
   } catch (const CLI::ParseError& problem) {
-    const CLI::App* command = deepest_parsed(root);
-    const Failure failure{.exit = ExitCode::Usage,
-                          .title = "Wrong usage",
-                          .detail = problem.what(),
-                          .next = full_name(command) + " --help"};
-    return report(context, failure, as_json, context.environment.count("NO_COLOR") == 0);
+    if (lacks_command(root) && !as_json) context.err << help_of(root) << '\n';
+    return report(context, usage_problem(root, problem), as_json, !context.environment.contains("NO_COLOR"));
   }
   return run_chosen(context);
 }

@@ -42,13 +42,17 @@ TEST(Help, OfEveryCommandHasExamples) {
                                                        {"rollout", "execute"},
                                                        {"rollout", "rollback"},
                                                        {"invoke"},
+                                                       {"up"},
+                                                       {"run"},
                                                        {"completion"},
                                                        {"version"}};
   for (auto words : commands) {
     const auto name = words.back();
     words.emplace_back("--help");
     EXPECT_EQ(console.run(words), 0) << name;
-    EXPECT_THAT(console.out, HasSubstr("Usage: hotswap ")) << name;
+    std::string full = "hotswap";
+    for (auto word = words.begin(); word != words.end() - 1; ++word) full += " " + *word;
+    EXPECT_THAT(console.out, HasSubstr("Usage: " + full + " [OPTION...]")) << name;
     EXPECT_THAT(console.out, HasSubstr("Examples:\n  ")) << name;
   }
 }
@@ -59,10 +63,26 @@ TEST(Usage, ErrorsNameTheHelpToRead) {
   EXPECT_THAT(console.err, HasSubstr("MODULE"));
   EXPECT_THAT(console.err, HasSubstr("hotswap module show --help"));
   EXPECT_EQ(console.run({}), 2);
+  EXPECT_THAT(console.err, HasSubstr("Commands:"));
+  EXPECT_THAT(console.err, HasSubstr("a command is missing"));
+  EXPECT_EQ(console.run({"module", "--quiet"}), 2);
+  EXPECT_THAT(console.err, HasSubstr("  push "));
   EXPECT_EQ(console.run({"module", "ls", "--nonsense"}), 2);
   EXPECT_EQ(console.run({"module", "ls", "--status", "Odd"}), 2);
   EXPECT_EQ(console.run({"nonsense", "--output", "json"}), 2);
   EXPECT_EQ(json::parse(console.err).at("exitCode").as_int64(), 2);
+}
+
+TEST(Usage, ErrorsGuessWhatWasMeant) {
+  Console console;
+  EXPECT_EQ(console.run({"modul", "ls"}), 2);
+  EXPECT_THAT(console.err, HasSubstr("'hotswap' has no command 'modul'; did you mean 'module'?"));
+  EXPECT_EQ(console.run({"module", "lst"}), 2);
+  EXPECT_THAT(console.err, HasSubstr("'hotswap module' has no command 'lst'; did you mean 'ls'?"));
+  EXPECT_EQ(console.run({"module", "ls", "--stat=Active"}), 2);
+  EXPECT_THAT(console.err, HasSubstr("'hotswap module ls' has no option '--stat=Active'; did you mean '--status'?"));
+  EXPECT_EQ(console.run({"xyzzy"}), 2);
+  EXPECT_THAT(console.err, Not(HasSubstr("did you mean")));
 }
 
 TEST(Version, IsPrintedAsTableJsonAndYaml) {
@@ -74,6 +94,8 @@ TEST(Version, IsPrintedAsTableJsonAndYaml) {
   EXPECT_TRUE(json::parse(before).at("version").is_string());
   EXPECT_EQ(console.run({"version", "--output=json"}), 0) << "global options may follow the command";
   EXPECT_EQ(console.out, before);
+  EXPECT_EQ(console.run({"module", "--output", "json", "ls", "--server", "http://127.0.0.1:1"}), 4);
+  EXPECT_TRUE(json::parse(console.err).is_object()) << "or stand between group and command";
   EXPECT_EQ(console.run({"version", "--output", "yaml"}), 0);
   EXPECT_THAT(console.out, HasSubstr("version: \""));
 }
@@ -184,7 +206,7 @@ TEST(InvokeRequest, WordsAreJsonOrStrings) {
   EXPECT_EQ(json_of_word("world"), "\"world\"");
   EXPECT_EQ(json_of_word("\"42\""), "\"42\"");
   EXPECT_EQ(json_of_word("null"), "null");
-  EXPECT_EQ(json_of_word(" [1,2]"), "[1,2]");
+  EXPECT_EQ(json_of_word("[1,2]"), "[1,2]");
   EXPECT_EQ(json_of_word("say \"hi\""), R"("say \"hi\"")");
   EXPECT_EQ(json_of_word(""), "\"\"");
 }

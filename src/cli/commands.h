@@ -26,6 +26,9 @@ CLI::Option* add_repeated(CLI::App& command, const std::string& flags, T& values
   return command.add_option(flags, values, description)->allow_extra_args(false)->type_name(type_name);
 }
 
+// The values that an option is checked against (CLI::IsMember); empty where any text will do.
+[[nodiscard]] std::vector<std::string> fixed_values(const CLI::Option& option);
+
 // An enum's names, for CLI::IsMember.
 template <DescribedEnum E>
 [[nodiscard]] std::vector<std::string> member_names() {

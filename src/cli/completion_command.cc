@@ -22,23 +22,14 @@ struct CompletedCommand {
   std::vector<CompletedOption> options;
 };
 
-// An option with fixed values carries them in its type: "FORMAT:{table,json,yaml}".
-std::vector<std::string> fixed_values(const std::string& type) {
-  const auto open = type.find('{');
-  const auto close = type.rfind('}');
-  if (open == std::string::npos || close == std::string::npos) return {};
-  return CLI::detail::split(type.substr(open + 1, close - open - 1), ',');
-}
-
 CompletedOption completed(const CLI::Option& option) {
   CompletedOption result;
   for (const auto& name : option.get_lnames()) result.names.push_back("--" + name);
   for (const auto& name : option.get_snames()) result.names.push_back("-" + name);
   result.description = option.get_description();
   result.takes_value = option.get_items_expected_min() > 0;
-  const auto type = option.get_type_name();
-  result.file = type == "FILE";
-  result.values = fixed_values(type);
+  result.file = option.get_type_name() == "FILE";
+  result.values = fixed_values(option);
   return result;
 }
 

@@ -41,8 +41,8 @@ struct Context {
   std::function<Outcome<int>()> chosen{};
 };
 
-// Lets `command` run `body` when it is the one chosen, and gives it the global options. `body` runs after the whole
-// command line was parsed and the settings were resolved; it returns the exit code (static_cast<int>(ExitCode::Ok)).
+// Lets `command` run `body` when it is the one chosen. `body` runs after the whole command line was parsed and the
+// settings were resolved; it returns the exit code.
 void on_run(CLI::App& command, Context& context, std::function<Outcome<int>()> body);
 
 inline constexpr int kOk = static_cast<int>(ExitCode::Ok);

@@ -116,7 +116,7 @@ void add_deploy_command(CLI::App& root, Context& context) {
   add_repeated(*command, "--region", options->regions,
                "Region to deploy to (repeatable). Default: the configuration file's, else all", "REGION");
   add_repeated(*command, "--node", options->nodes, "Only this node (repeatable)", "NODE");
-  command->add_option("--strategy", options->strategy, "How the traffic moves (default AllAtOnce)")
+  command->add_option("--strategy", options->strategy, "How the traffic moves, by default AllAtOnce")
       ->check(CLI::IsMember(member_names<DeploymentStrategy>()))
       ->type_name("STRATEGY");
   command->add_option("--config-json", options->config_json, "The strategy's settings, as a JSON object")

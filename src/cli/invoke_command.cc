@@ -15,11 +15,6 @@ constexpr std::chrono::seconds kCallDeadline{330};
 
 std::string json_string(std::string_view text) { return json::serialize(json::value(json::string(text))); }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  return text;
-}
-
 Failure guest_failure(const json::value& result) {
   const auto kind = text_of(result, "errorType");
   auto message = text_of(result, "errorMessage");
@@ -89,10 +84,7 @@ Outcome<int> invoke(Context& context, const InvokeOptions& options) {
 
 }  // namespace
 
-std::string json_of_word(std::string_view word) {
-  const auto text = trimmed(word);
-  return parse_json(text) ? std::string(text) : json_string(text);
-}
+std::string json_of_word(std::string_view word) { return parse_json(word) ? std::string(word) : json_string(word); }
 
 Outcome<std::string> invocation_body(const InvokeOptions& options, const std::optional<std::string>& default_region) {
   if (!options.params.empty() && !options.words.empty()) {

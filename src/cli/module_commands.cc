@@ -78,12 +78,12 @@ void add_list(CLI::App& module, Context& context) {
       ->type_name("STATUS");
   command->add_option("--search", options->search, "Only those with this text in name or description")
       ->type_name("TEXT");
-  command->add_option("--sort", options->sort, "By what (default name, then version)")
+  command->add_option("--sort", options->sort, "By what, by default name and version")
       ->check(CLI::IsMember({"name", "registeredAt", "sizeBytes"}))
       ->type_name("FIELD");
   command->add_flag("--desc", options->descending, "Largest or newest first");
-  auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50)");
-  limit->check(CLI::PositiveNumber)->type_name("N");
+  auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50); not with --all");
+  limit->check(CLI::Range(1, 1'000'000))->type_name("N");
   command->add_flag("--all", options->all, "Every one")->excludes(limit);
   command->footer(
       "Examples:\n  hotswap module ls --status Active --sort registeredAt --desc\n"

@@ -60,8 +60,8 @@ void add_list(CLI::App& rollout, Context& context) {
       ->check(CLI::IsMember(member_names<DeploymentStatus>()))
       ->type_name("STATUS");
   command->add_option("--module", options->module, "Only those of this module")->type_name("NAME");
-  auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50)");
-  limit->check(CLI::PositiveNumber)->type_name("N");
+  auto* limit = command->add_option("--limit", options->limit, "How many at most (default 50); not with --all");
+  limit->check(CLI::Range(1, 1'000'000))->type_name("N");
   command->add_flag("--all", options->all, "Every one")->excludes(limit);
   command->footer(
       "Examples:\n  hotswap rollout ls --status InProgress\n  hotswap rollout ls --module hello --output json");
