@@ -4,7 +4,7 @@ use crate::abi::{ErrorKind, Failure, Fallible};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use wasmparser::component_types::{ComponentDefinedType, ComponentEntityType, ComponentFuncTypeId, ComponentValType};
+use wasmparser::component_types::{ComponentDefinedType, ComponentEntityType, ComponentValType};
 use wasmparser::types::{EntityType, Types, TypesRef};
 use wasmparser::{
     ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, Parser, Payload, Result,
@@ -236,7 +236,7 @@ fn component_kind(ty: &ComponentEntityType) -> &'static str {
 fn component_export(types: TypesRef<'_>, name: &str, ty: &ComponentEntityType) -> Value {
     let mut export = json!({"name": name, "kind": component_kind(ty)});
     if let ComponentEntityType::Func(id) = ty {
-        let function = &types[ComponentFuncTypeId::from(*id)];
+        let function = &types[*id];
         let params = function.params.iter();
         export["params"] = params.map(|(name, ty)| json!({"name": name.as_str(), "type": wit(types, ty)})).collect();
         export["results"] = function.result.iter().map(|ty| json!(wit(types, ty))).collect();

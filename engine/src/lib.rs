@@ -22,7 +22,7 @@ mod state;
 mod ticker;
 mod wit_value;
 
-use abi::{Buffer, Error, Failure, Fallible, Poll, Slice, fallible, infallible};
+use abi::{Buffer, Error, Failure, Fallible, Poll, Slice, infallible};
 use call::Call;
 use code::Code;
 use engine::Engine;
@@ -54,41 +54,164 @@ unsafe fn give<T>(out: *mut *mut T, value: T) {
 unsafe fn take_back<T>(handle: *mut T) {
     if !handle.is_null() {
         // SAFETY: the caller's promise.
-        infallible((), || drop(unsafe { Box::from_raw(handle) }));
+        drop(unsafe { Box::from_raw(handle) });
     }
 }
 
 /// A function's name, which has to be text.
-fn text(bytes: &[u8]) -> Fallible<&str> {
+fn name_of(bytes: &[u8]) -> Fallible<&str> {
     std::str::from_utf8(bytes).map_err(|_| Failure::new(abi::ErrorKind::NoSuchExport, "the name is not valid UTF-8"))
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_buffer_free(buffer: Buffer) {
-    // SAFETY: the buffer came from here, as the header says.
-    unsafe { buffer.free() };
+/// Declares C functions. Those of `fallible!` have `eng_error* error` as their last parameter and give true on success;
+/// a panic becomes an error. Their bodies may use the pointers as the header allows.
+/// References stand for pointers that are never NULL.
+macro_rules! fallible {
+    ($(fn $name:ident($($argument:ident: $ty:ty),* $(,)?) $body:block)*) => {$(
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $ty,)* error: *mut Error) -> bool {
+            // SAFETY: the caller keeps to the header: valid pointers, output written once.
+            unsafe {
+                abi::fallible(error, || {
+                    $body;
+                    Ok(())
+                })
+            }
+        }
+    )*};
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_engine_new(
-    config: *const abi::Config,
-    out: *mut *mut Arc<Engine>,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: pointers as the header says; so in every function below.
-    unsafe {
-        fallible(error, || {
-            give(out, Engine::new(&*config)?);
-            Ok(())
-        })
+/// As `fallible!`, for functions that cannot fail; a panic gives the value after `else`.
+macro_rules! infallible {
+    ($(fn $name:ident($($argument:ident: $ty:ty),* $(,)?) $(-> $result:ty)? $body:block else $otherwise:expr;)*) => {$(
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $ty),*) $(-> $result)? {
+            #[allow(unused_unsafe, reason = "some bodies need none")]
+            // SAFETY: the caller keeps to the header.
+            infallible($otherwise, || unsafe { $body })
+        }
+    )*};
+}
+
+fallible! {
+    fn eng_engine_new(config: &abi::Config, out: *mut *mut Arc<Engine>) {
+        give(out, Engine::new(config)?)
+    }
+
+    fn eng_describe(_engine: &Arc<Engine>, binary: Slice, json: *mut Buffer) {
+        json.write(describe::describe(binary.bytes())?.into_bytes().into())
+    }
+
+    fn eng_compile(engine: &Arc<Engine>, binary: Slice, out: *mut *mut Code) {
+        give(out, Code::compile(engine, binary.bytes())?)
+    }
+
+    fn eng_serialize(code: &Code, out: *mut Buffer) {
+        out.write(code.serialize()?.into())
+    }
+
+    fn eng_deserialize_file(engine: &Arc<Engine>, path: *const c_char, out: *mut *mut Code) {
+        let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
+        give(out, Code::deserialize(engine, path)?)
+    }
+
+    fn eng_link(_engine: &Arc<Engine>, code: &Code, flags: u32, out: *mut *mut Arc<Image>) {
+        give(out, Arc::new(Image::link(code, flags)?))
+    }
+
+    fn eng_image_function(image: &Arc<Image>, name: Slice, index: *mut u32) {
+        let found = image.function(name_of(name.bytes())?)?;
+        index.write(u32::try_from(found).unwrap_or(u32::MAX))
+    }
+
+    fn eng_call_function(
+        image: &Arc<Image>,
+        function: u32,
+        grants: &abi::Grants,
+        params: Slice,
+        invoke_flags: u32,
+        out: *mut *mut Call,
+    ) {
+        let base64 = invoke_flags & BYTES_BASE64 != 0;
+        give(out, Call::function(image, function, Grants::copy(grants)?, params.bytes(), base64)?)
+    }
+
+    fn eng_call_command(image: &Arc<Image>, grants: &abi::Grants, out: *mut *mut Call) {
+        give(out, Call::command(image, Grants::copy(grants)?)?)
+    }
+
+    fn eng_call_http(
+        image: &Arc<Image>,
+        grants: &abi::Grants,
+        request: &abi::HttpRequest,
+        out: *mut *mut Call,
+    ) {
+        let (head, exchange) = http::request(request)?;
+        give(out, Call::http(image, Grants::copy(grants)?, exchange, head)?)
     }
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_engine_free(engine: *mut Arc<Engine>) {
-    // SAFETY: see above.
-    unsafe { take_back(engine) };
+infallible! {
+    fn eng_buffer_free(buffer: Buffer) { buffer.free() } else ();
+    fn eng_engine_free(engine: *mut Arc<Engine>) { take_back(engine) } else ();
+    fn eng_code_free(code: *mut Code) { take_back(code) } else ();
+    fn eng_image_free(image: *mut Arc<Image>) { take_back(image) } else ();
+    fn eng_call_free(call: *mut Call) { take_back(call) } else ();
+    fn eng_fingerprint(engine: &Arc<Engine>) -> Buffer {
+        engine.fingerprint().into_bytes().into()
+    } else Vec::new().into();
+    fn eng_offers(engine: &Arc<Engine>) -> Buffer {
+        engine.linkers.offers().unwrap_or_default().into_bytes().into()
+    } else Vec::new().into();
+
+    fn eng_call_body_room(call: &Call) -> usize {
+        call.exchange.as_ref().map_or(0, |exchange| exchange.room())
+    } else 0;
+    fn eng_call_body_write(call: &mut Call, bytes: Slice) -> bool {
+        call.exchange.as_ref().is_some_and(|exchange| exchange.write(bytes.bytes()))
+    } else false;
+    fn eng_call_body_finish(call: &mut Call, trailers: *const abi::Pair, count: usize) {
+        if let Some(exchange) = &call.exchange {
+            // Trailers that are not valid HTTP cannot reach the guest.
+            exchange.finish(http::fields(trailers, count).ok().filter(|trailers| !trailers.is_empty()));
+        }
+    } else ();
+    fn eng_call_body_abort(call: &mut Call) {
+        if let Some(exchange) = &call.exchange {
+            exchange.abort();
+        }
+    } else ();
+
+    fn eng_call_poll(call: &mut Call, waker: &abi::RawWaker) -> Poll { call.poll(waker) } else Poll::Done;
+    fn eng_call_cancel(call: &mut Call) { call.cancel() } else ();
+    fn eng_call_status(call: &Call) -> u16 {
+        match &call.event {
+            Event::Head { status, .. } => status.as_u16(),
+            _ => 0,
+        }
+    } else 0;
+    fn eng_call_fields(call: &Call, visit: extern "C" fn(*mut c_void, Slice, Slice), data: *mut c_void) {
+        if let Event::Head { headers: fields, .. } | Event::Trailers(fields) = &call.event {
+            for (name, value) in fields {
+                visit(data, Slice::of(name.as_str().as_bytes()), Slice::of(value.as_bytes()));
+            }
+        }
+    } else ();
+    fn eng_call_body_chunk(call: &Call) -> Slice {
+        match &call.event {
+            Event::Body(bytes) => Slice::of(bytes),
+            _ => Slice::of(&[]),
+        }
+    } else Slice::of(&[]);
+    fn eng_call_body_size(call: &Call) -> u64 {
+        match &call.event {
+            Event::Head { size: Some(size), .. } => *size,
+            _ => u64::MAX,
+        }
+    } else u64::MAX;
 }
+
+// The last two only copy, so that they need no other value to fall back to.
 
 #[unsafe(no_mangle)]
 pub extern "C" fn eng_version() -> Slice {
@@ -96,280 +219,6 @@ pub extern "C" fn eng_version() -> Slice {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_fingerprint(engine: *const Arc<Engine>) -> Buffer {
-    // SAFETY: see above.
-    let engine = unsafe { &*engine };
-    infallible(String::new(), || engine.fingerprint()).into_bytes().into()
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_offers(engine: *const Arc<Engine>) -> Buffer {
-    // SAFETY: see above.
-    let engine = unsafe { &*engine };
-    infallible(String::new(), || engine.linkers.offers().unwrap_or_default()).into_bytes().into()
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_describe(
-    _engine: *const Arc<Engine>,
-    binary: Slice,
-    json: *mut Buffer,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            json.write(describe::describe(binary.bytes())?.into_bytes().into());
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_compile(
-    engine: *const Arc<Engine>,
-    binary: Slice,
-    out: *mut *mut Code,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            give(out, Code::compile(&*engine, binary.bytes())?);
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_serialize(code: *const Code, out: *mut Buffer, error: *mut Error) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            out.write((*code).serialize()?.into());
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_deserialize_file(
-    engine: *const Arc<Engine>,
-    path: *const c_char,
-    out: *mut *mut Code,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above; the header asks for a trusted file.
-    unsafe {
-        fallible(error, || {
-            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
-            give(out, Code::deserialize(&*engine, path)?);
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_code_free(code: *mut Code) {
-    // SAFETY: see above.
-    unsafe { take_back(code) };
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_link(
-    _engine: *const Arc<Engine>,
-    code: *const Code,
-    link_flags: u32,
-    out: *mut *mut Arc<Image>,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            give(out, Arc::new(Image::link(&*code, link_flags)?));
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_image_free(image: *mut Arc<Image>) {
-    // SAFETY: see above.
-    unsafe { take_back(image) };
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_image_function(
-    image: *const Arc<Image>,
-    name: Slice,
-    index: *mut u32,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            let found = (*image).function(text(name.bytes())?)?;
-            index.write(u32::try_from(found).unwrap_or(u32::MAX));
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_function(
-    image: *const Arc<Image>,
-    function: u32,
-    grants: *const abi::Grants,
-    params: Slice,
-    invoke_flags: u32,
-    out: *mut *mut Call,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            let grants = Grants::copy(&*grants)?;
-            let base64 = invoke_flags & BYTES_BASE64 != 0;
-            give(out, Call::function(&*image, function, grants, params.bytes(), base64)?);
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_command(
-    image: *const Arc<Image>,
-    grants: *const abi::Grants,
-    out: *mut *mut Call,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            give(out, Call::command(&*image, Grants::copy(&*grants)?)?);
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_http(
-    image: *const Arc<Image>,
-    grants: *const abi::Grants,
-    request: *const abi::HttpRequest,
-    out: *mut *mut Call,
-    error: *mut Error,
-) -> bool {
-    // SAFETY: see above.
-    unsafe {
-        fallible(error, || {
-            let (head, exchange) = http::request(&*request)?;
-            give(out, Call::http(&*image, Grants::copy(&*grants)?, exchange, head)?);
-            Ok(())
-        })
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_room(call: *const Call) -> usize {
-    // SAFETY: see above.
-    let call = unsafe { &*call };
-    infallible(0, || call.exchange.as_ref().map_or(0, |exchange| exchange.room()))
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_write(call: *mut Call, bytes: Slice) -> bool {
-    // SAFETY: see above.
-    let (call, bytes) = unsafe { (&*call, bytes.bytes()) };
-    infallible(false, || call.exchange.as_ref().is_some_and(|exchange| exchange.write(bytes)))
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_finish(call: *mut Call, trailers: *const abi::Pair, trailers_count: usize) {
-    // SAFETY: see above.
-    let (call, trailers) = unsafe { (&*call, http::fields(trailers, trailers_count)) };
-    infallible((), || {
-        if let Some(exchange) = &call.exchange {
-            // Trailers that are not valid HTTP cannot reach the guest.
-            exchange.finish(trailers.ok().filter(|trailers| !trailers.is_empty()));
-        }
-    });
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_abort(call: *mut Call) {
-    // SAFETY: see above.
-    let call = unsafe { &*call };
-    infallible((), || {
-        if let Some(exchange) = &call.exchange {
-            exchange.abort();
-        }
-    });
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_poll(call: *mut Call, waker: *const abi::RawWaker) -> Poll {
-    // SAFETY: see above.
-    let (call, waker) = unsafe { (&mut *call, &*waker) };
-    infallible(Poll::Done, || call.poll(waker))
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_status(call: *const Call) -> u16 {
-    // SAFETY: see above.
-    match unsafe { &(*call).event } {
-        Event::Head { status, .. } => status.as_u16(),
-        _ => 0,
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_fields(
-    call: *const Call,
-    visit: extern "C" fn(*mut c_void, Slice, Slice),
-    data: *mut c_void,
-) {
-    // SAFETY: see above.
-    if let Event::Head { headers: fields, .. } | Event::Trailers(fields) = unsafe { &(*call).event } {
-        for (name, value) in fields {
-            visit(data, Slice::of(name.as_str().as_bytes()), Slice::of(value.as_bytes()));
-        }
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_chunk(call: *const Call) -> Slice {
-    // SAFETY: see above.
-    match unsafe { &(*call).event } {
-        Event::Body(bytes) => Slice::of(bytes),
-        _ => Slice::of(&[]),
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_body_size(call: *const Call) -> u64 {
-    // SAFETY: see above.
-    match unsafe { &(*call).event } {
-        Event::Head { size: Some(size), .. } => *size,
-        _ => u64::MAX,
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_result(call: *const Call) -> abi::CallResult {
-    // SAFETY: see above.
-    unsafe { (*call).result() }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_cancel(call: *mut Call) {
-    // SAFETY: see above.
-    let call = unsafe { &mut *call };
-    infallible((), || call.cancel());
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eng_call_free(call: *mut Call) {
-    // SAFETY: see above.
-    unsafe { take_back(call) };
+pub extern "C" fn eng_call_result(call: &Call) -> abi::CallResult {
+    call.result()
 }

@@ -100,7 +100,9 @@ impl Shared {
     }
 
     fn wake_caller(&self) {
-        if let Some(waker) = lock(&self.waker).as_ref() {
+        // Not under the lock: what is called may poll.
+        let waker = lock(&self.waker).as_ref().map(|waker| Retained::new(waker.0));
+        if let Some(waker) = waker {
             (waker.0.wake)(waker.0.data);
         }
     }

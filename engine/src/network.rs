@@ -117,3 +117,40 @@ impl WasiHttpHooks for Network {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reachable(list: &[&str], uri: &str) -> bool {
+        let network = Network::Listed(list.iter().map(|host| Host::parse(host)).collect());
+        network.allows_http(&uri.parse().expect("a URI"))
+    }
+
+    #[test]
+    fn listed_hosts_are_reachable_and_no_other() {
+        assert!(reachable(&["Example.com"], "https://example.COM/x"));
+        assert!(!reachable(&["example.com"], "https://example.com.evil.org/"));
+        assert!(!reachable(&["example.com"], "https://www.example.com/"));
+        assert!(reachable(&["*.example.com"], "https://a.b.example.com/"));
+        assert!(!reachable(&["*.example.com"], "https://example.com/"));
+        assert!(!reachable(&["*.example.com"], "https://notexample.com/"));
+        assert!(!reachable(&[], "https://example.com/"));
+    }
+
+    #[test]
+    fn a_stated_port_is_the_only_one() {
+        assert!(reachable(&["example.com:8080"], "http://example.com:8080/"));
+        assert!(!reachable(&["example.com:8080"], "http://example.com/"));
+        assert!(reachable(&["example.com:443"], "https://example.com/"));
+        assert!(reachable(&["[::1]:80"], "http://[::1]/"));
+        assert!(reachable(&["::1"], "http://[::1]:99/"));
+    }
+
+    #[test]
+    fn nothing_and_everything_are_what_they_say() {
+        let uri = "https://example.com/".parse().expect("a URI");
+        assert!(!Network::None.allows_http(&uri));
+        assert!(Network::All.allows_http(&uri));
+    }
+}

@@ -202,7 +202,6 @@ struct JsonCodec<Id<Tag>> {
 template <>
 struct JsonCodec<TimePoint> {
   static void read(const json::value& value, TimePoint& out, JsonReader& reader) {
-    std::string text;
     const auto* s = value.if_string();
     if (s == nullptr) return reader.error("expected a time, got " + std::string(json_kind_name(value)));
     if (auto time = parse_rfc3339(*s)) {

@@ -245,7 +245,7 @@ class Platform {
     net::ClientRequest request;
     request.method = std::move(method);
     request.target = std::move(target);
-    if (!body.empty()) request.headers.emplace_back("Content-Type", std::move(type));
+    if (!body.empty() || type != "application/json") request.headers.emplace_back("Content-Type", std::move(type));
     request.body = std::move(body);
     return send(std::move(request));
   }

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "control/operation_trace.h"
 #include "control/page_json.h"
 #include "control/query_parameters.h"
 #include "net/sse.h"
@@ -68,9 +69,8 @@ Task<Result<>> DeploymentsApi::create(net::Exchange& exchange, const Principal& 
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
   HS_CO_TRY(const std::string text, co_await exchange.read_all(limits::kJsonBodyBytes));
   HS_CO_TRY(auto request, from_json_text<DeploymentRequest>(text));
-  HS_CO_TRY(
-      const Deployment deployment,
-      co_await parts_.home.run(uncancelled(parts_.driver.create(principal, std::move(request), exchange.trace()))));
+  HS_CO_TRY(const Deployment deployment, co_await parts_.home.run(uncancelled(parts_.driver.create(
+                                             principal, std::move(request), operation_trace(exchange)))));
   const std::string location = fmt::format("/api/v1/wasm/deployments/{}", deployment.deploymentId.str());
   const std::array headers{net::Header{"Location", location}};
   co_return co_await exchange.reply(201, "application/json", to_json_text(deployment), headers);
@@ -92,23 +92,22 @@ Task<Result<>> DeploymentsApi::show(net::Exchange& exchange, const Principal& pr
 
 Task<Result<>> DeploymentsApi::execute(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
-  HS_CO_TRY(const auto executed,
-            co_await parts_.home.run(uncancelled(parts_.driver.execute(principal, id_of(exchange), exchange.trace()))));
+  HS_CO_TRY(const auto executed, co_await parts_.home.run(uncancelled(
+                                     parts_.driver.execute(principal, id_of(exchange), operation_trace(exchange)))));
   co_return co_await net::reply_json(exchange, to_json_text(executed.deployment), executed.started ? 202 : 200);
 }
 
 Task<Result<>> DeploymentsApi::approve(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
-  HS_CO_TRY(const auto deployment,
-            co_await parts_.home.run(uncancelled(parts_.driver.approve(principal, id_of(exchange), exchange.trace()))));
+  HS_CO_TRY(const auto deployment, co_await parts_.home.run(uncancelled(
+                                       parts_.driver.approve(principal, id_of(exchange), operation_trace(exchange)))));
   co_return co_await net::reply_json(exchange, to_json_text(deployment));
 }
 
 Task<Result<>> DeploymentsApi::rollback(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
-  HS_CO_TRY(
-      const auto deployment,
-      co_await parts_.home.run(uncancelled(parts_.driver.rollback(principal, id_of(exchange), exchange.trace()))));
+  HS_CO_TRY(const auto deployment, co_await parts_.home.run(uncancelled(
+                                       parts_.driver.rollback(principal, id_of(exchange), operation_trace(exchange)))));
   co_return co_await net::reply_json(exchange, to_json_text(deployment));
 }
 

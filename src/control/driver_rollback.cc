@@ -122,7 +122,9 @@ Task<void> Driver::settle(std::vector<Region> regions, std::int64_t revision) {
     const auto nodes = fleet_.nodes(regions);
     const bool all = std::ranges::all_of(nodes, [&](const rollout::TargetNode& node) {
       const auto view = fleet_.reports().find(node.id);
-      return !node.healthy || (view != fleet_.reports().end() && view->second.report.routedRevision >= revision);
+      // Of its region, which a change elsewhere leaves as it is.
+      const std::int64_t wanted = std::min(revision, publication_.revision(node.region));
+      return !node.healthy || (view != fleet_.reports().end() && view->second.report.routedRevision >= wanted);
     });
     if (all) co_return;
     co_await reported_.wait(seen, until);

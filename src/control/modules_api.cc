@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "control/download.h"
+#include "control/operation_trace.h"
 #include "control/page_json.h"
 #include "control/query_parameters.h"
 
@@ -37,7 +38,7 @@ Task<Result<>> ModulesApi::create(net::Exchange& exchange, const Principal& prin
   HS_CO_TRY(auto sink, co_await BinarySink::open(parts_.blobs, parts_.pool));
   HS_CO_TRY(auto upload, co_await receive_upload(exchange, sink));
   HS_CO_TRY(const AddedModule added,
-            co_await parts_.registry.add(principal, std::move(upload), sink, exchange.trace()));
+            co_await parts_.registry.add(principal, std::move(upload), sink, operation_trace(exchange)));
   const std::string body = to_json_text(added.module);
   if (added.existed) co_return co_await net::reply_json(exchange, body);
   const std::string location = fmt::format("/api/v1/wasm/modules/{}", added.module.moduleId.str());
@@ -76,7 +77,7 @@ Task<Result<>> ModulesApi::update(net::Exchange& exchange, const Principal& prin
 
 Task<Result<>> ModulesApi::remove(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_CHECK(co_await parts_.registry.remove(principal, id_of(exchange), exchange.trace()));
+  HS_CO_CHECK(co_await parts_.registry.remove(principal, id_of(exchange), operation_trace(exchange)));
   co_return co_await exchange.reply(204, "", "");
 }
 

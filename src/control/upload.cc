@@ -220,15 +220,18 @@ ReceivedUpload registration_from_fields(const Fields& fields) {
 Task<Result<ReceivedUpload>> receive_upload(net::Exchange& exchange, BinarySink& sink) {
   const std::string_view type = exchange.header(net::http::field::content_type);
   if (is_type(type, "application/wasm")) co_return co_await receive_raw(exchange, sink);
+  const bool as_json = is_type(type, "application/json");
+  if (!as_json && !is_type(type, "multipart/form-data")) {
+    co_return fail(ErrorKind::kUnsupportedMedia,
+                   fmt::format("a module is uploaded as application/json, multipart/form-data or application/wasm, "
+                               "not as \"{}\"",
+                               type));
+  }
   if (!exchange.query().empty()) {
     co_return fail(ErrorKind::kInvalid, "query parameters belong to an upload of application/wasm only");
   }
-  if (is_type(type, "application/json")) co_return co_await receive_json(exchange, sink);
-  if (is_type(type, "multipart/form-data")) co_return co_await receive_multipart(exchange, sink);
-  co_return fail(ErrorKind::kUnsupportedMedia,
-                 fmt::format("a module is uploaded as application/json, multipart/form-data or application/wasm, not "
-                             "as \"{}\"",
-                             type));
+  if (as_json) co_return co_await receive_json(exchange, sink);
+  co_return co_await receive_multipart(exchange, sink);
 }
 
 }  // namespace hotswap::control

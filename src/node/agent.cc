@@ -29,7 +29,7 @@ namespace {
 constexpr std::int64_t kNothingSeen = -1;  // below every revision: the first answer is always news
 
 Task<void> sleep_for(asio::any_io_executor home, std::chrono::milliseconds time) {
-  asio::steady_timer timer(std::move(home), time);
+  asio::steady_timer timer(home, time);
   co_await timer.async_wait(asio::use_awaitable);
 }
 
@@ -54,7 +54,7 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
       options_(std::move(options)),
       parts_(parts),
       wake_(home),
-      settled_(std::move(home), asio::steady_timer::time_point::max()),
+      settled_(home, asio::steady_timer::time_point::max()),
       load_duration_(parts.metrics.histogram("wasm.module.load.duration",
                                              "Seconds from the binary at hand to ready, by node", latency_bounds(),
                                              {{"node", options_.node.str()}})),

@@ -156,3 +156,33 @@ fn a_component_traps_with_a_backtrace() {
     assert_eq!(ended.outcome, Outcome::Trap);
     assert!(ended.backtrace.starts_with("f (m!func[0] +0x"), "{}", ended.backtrace);
 }
+
+#[test]
+fn an_asynchronous_function_is_called_like_any_other() {
+    let image = image(
+        r#"(component
+            (core module $m
+                (import "h" "return" (func $return (param i32)))
+                (func (export "f") (param i32) (result i32)
+                    (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
+                (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
+            (core func $return (canon task.return (result u32)))
+            (core instance $i (instantiate $m (with "h" (instance (export "return" (func $return))))))
+            (func (export "next") async (param "n" u32) (result u32)
+                (canon lift (core func $i "f") async (callback (func $i "callback")))))"#,
+    );
+    assert_eq!(image.invoke("next", "[41]"), "42");
+}
+
+#[test]
+fn a_resource_is_no_parameter() {
+    let image = image(
+        r#"(component
+            (type $r (resource (rep i32)))
+            (export $r' "thing" (type $r))
+            (core module $m (func (export "f") (param i32)))
+            (core instance $i (instantiate $m))
+            (func (export "use") (param "it" (own $r')) (canon lift (core func $i "f"))))"#,
+    );
+    assert_eq!(image.refuses("use", "[1]"), "params[0]: a resource cannot be passed as JSON");
+}

@@ -132,3 +132,21 @@ fn everything_that_is_offered_is_listed() {
     assert!(has("component", "wasi:http/outgoing-handler@0.2.12"));
     assert!(has("component", "wasi:cli/stdout@0.3.0"));
 }
+
+#[test]
+fn a_component_is_a_command_too() {
+    let run = |value: u32| {
+        let image = image(&format!(
+            r#"(component
+                (core module $m (func (export "run") (result i32) (i32.const {value})))
+                (core instance $i (instantiate $m))
+                (func $run (result (result)) (canon lift (core func $i "run")))
+                (instance $exported (export "run" (func $run)))
+                (export "wasi:cli/run@0.2.0" (instance $exported)))"#
+        ));
+        let ended = image.command(&grants()).unwrap().finish();
+        (ended.outcome, ended.exit_code)
+    };
+    assert_eq!(run(0), (Outcome::Ok, 0));
+    assert_eq!(run(1), (Outcome::Exit, 1));
+}

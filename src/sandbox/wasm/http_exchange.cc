@@ -107,8 +107,8 @@ class Response {
 // leaving, so it ends only when the client has left (or is cancelled by the end of the call).
 class RequestBody {
  public:
-  RequestBody(net::Exchange& exchange, eng_call* call, asio::any_io_executor home)
-      : exchange_(exchange), call_(call), room_(std::move(home)) {}
+  RequestBody(net::Exchange& exchange, eng_call* call, const asio::any_io_executor& home)
+      : exchange_(exchange), call_(call), room_(home) {}
 
   Task<void> run() {
     std::array<std::byte, 16 * limits::kKiB> buffer;
