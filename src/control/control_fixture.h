@@ -298,7 +298,6 @@ class Platform {
   TestClock& clock() { return clock_; }
   Tracer& tracer() { return tracer_; }
   Metrics& metrics() { return metrics_; }
-  Options& options() { return options_; }  // of the next start()
   net::Server& server() { return *server_; }
   const std::string& folder() { return folder_; }
 

@@ -1,0 +1,144 @@
+#include "control/control_fixture.h"
+
+namespace hotswap::control {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+void bring(Platform& platform, const std::string& id) {
+  platform.verb(id, "execute");
+  ASSERT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
+}
+
+TEST(RollingBack, ReturnsToExactlyTheRoutesBeforeAndIsThereWhenItReplies) {
+  Platform platform;
+  TestNode node(platform, "node-1");
+  bring(platform, platform.create("other", "1.0.0"));
+  bring(platform, platform.create("greeter", "1.0.0", {{"http", {{"pathPrefix", "/hello/"}}}}));
+  const auto before = platform.routes();
+  const std::string id = platform.create("greeter", "2.0.0", {{"http", {{"pathPrefix", "/hi/"}}}});
+  bring(platform, id);
+  EXPECT_NE(platform.routes(), before);
+  // The old version is gone from the node by now: it is made ready again before anything is routed to it.
+  ASSERT_TRUE(node.wait([](const DesiredState& state) { return state.versions.size() == 2; }));
+
+  const Reply reply = platform.verb(id, "rollback");
+  EXPECT_EQ(reply.status, 200U) << reply.body;
+  EXPECT_EQ(reply.text("/status"), "RolledBack");
+  EXPECT_TRUE(node.serves("greeter-v1.0.0"));
+  EXPECT_FALSE(node.serves("greeter-v2.0.0"));
+  EXPECT_EQ(platform.routes(), before);
+  EXPECT_EQ(node.unready_routes(), 0);
+  const auto events = platform.events(id);
+  EXPECT_EQ(events.back().type, EventType::DeploymentRolledBack);
+  EXPECT_EQ(events.back().by, "admin");
+  EXPECT_EQ(events[events.size() - 2].type, EventType::RoutesChanged);
+
+  EXPECT_EQ(platform.verb(id, "rollback").status, 200U);  // again changes nothing
+  EXPECT_EQ(platform.events(id).size(), events.size());
+}
+
+TEST(RollingBack, DropsARouteThatDidNotExistBefore) {
+  Platform platform;
+  TestNode node(platform, "node-1");
+  const std::string id = platform.create("greeter", "1.0.0");
+  bring(platform, id);
+  EXPECT_EQ(platform.verb(id, "rollback").status, 200U);
+  EXPECT_THAT(platform.routes(), IsEmpty());
+  EXPECT_TRUE(node.wait([](const DesiredState& state) { return state.versions.empty() && state.routes.empty(); }));
+  EXPECT_EQ(platform.send("DELETE", "/api/v1/wasm/modules/greeter-v1.0.0").status, 204U);
+}
+
+TEST(RollingBack, StopsADeploymentInProgressAtAnyStep) {
+  Options options;
+  options.rollback_settle = 10ms;  // the node will not report the routes
+  for (const bool prepared : {false, true}) {
+    Platform platform(options);
+    TestNode node(platform, "node-1");
+    bring(platform, platform.create("greeter", "1.0.0"));
+    const auto before = platform.routes();
+    node.behave({.makes_ready = prepared, .routes = false, .fails = ""});
+    const std::string id = platform.create("greeter", "2.0.0");
+    platform.verb(id, "execute");
+    ASSERT_EQ(platform.wait_step(id, prepared ? 1 : 0).step, prepared ? 1 : 0);
+    const Reply reply = platform.verb(id, "rollback");
+    EXPECT_EQ(reply.text("/status"), "RolledBack") << reply.body;
+    EXPECT_EQ(platform.routes(), before);
+    EXPECT_EQ(node.unready_routes(), 0);
+  }
+}
+
+TEST(RollingBack, IsRefusedWhereTheVersionBeforeIsNoLongerKept) {
+  Options options;
+  options.versions_kept = 1;
+  Platform platform(options);
+  TestNode node(platform, "node-1");
+  bring(platform, platform.create("greeter", "1.0.0"));
+  const std::string id = platform.create("greeter", "2.0.0");
+  bring(platform, id);
+  platform.upload("greeter", "3.0.0");  // retention removes 1.0.0, which nothing routes to any more
+  const auto before = platform.routes();
+  const Reply reply = platform.verb(id, "rollback");
+  EXPECT_EQ(reply.status, 409U);
+  EXPECT_THAT(reply.body, HasSubstr("cannot return to greeter-v1.0.0: this version is no longer kept"));
+  EXPECT_EQ(platform.routes(), before);
+}
+
+TEST(RollingBack, ChangesNothingWhereANodeCannotMakeTheOldVersionReady) {
+  Platform platform;
+  TestNode node(platform, "node-1");
+  bring(platform, platform.create("greeter", "1.0.0"));
+  const std::string id = platform.create("greeter", "2.0.0");
+  bring(platform, id);
+  ASSERT_TRUE(node.wait([](const DesiredState& state) { return state.versions.size() == 1; }));
+  const auto before = platform.routes();
+  node.behave({.makes_ready = false, .routes = true, .fails = "disk full"});
+  const Reply reply = platform.verb(id, "rollback");
+  EXPECT_EQ(reply.status, 503U) << reply.body;
+  EXPECT_THAT(reply.body, HasSubstr("disk full; the routes are unchanged"));
+  EXPECT_EQ(platform.routes(), before);
+  EXPECT_EQ(platform.deployment(id).status, DeploymentStatus::Completed);
+  node.behave({});
+  EXPECT_EQ(platform.verb(id, "rollback").status, 200U);
+}
+
+TEST(RollingBack, WaitsForNoNodeForEver) {
+  Options options;
+  options.rollback_prepare = 20ms;
+  Platform platform(options);
+  TestNode node(platform, "node-1");
+  bring(platform, platform.create("greeter", "1.0.0"));
+  const std::string id = platform.create("greeter", "2.0.0");
+  bring(platform, id);
+  node.behave({.makes_ready = false, .routes = true, .fails = ""});
+  const Reply reply = platform.verb(id, "rollback");
+  EXPECT_EQ(reply.status, 503U);
+  EXPECT_THAT(reply.body, HasSubstr("within 20 ms"));
+}
+
+TEST(RollingBack, IsRefusedWhileANewerDeploymentIsUnfinished) {
+  Platform platform;
+  TestNode node(platform, "node-1");
+  const std::string first = platform.create("greeter", "1.0.0");
+  bring(platform, first);
+  const std::string second = platform.create("greeter", "2.0.0");
+  const Reply reply = platform.verb(first, "rollback");
+  EXPECT_EQ(reply.status, 409U);
+  EXPECT_THAT(reply.body, HasSubstr(second));
+}
+
+TEST(RollingBack, ReachesBackPastLaterDeployments) {
+  Platform platform;
+  TestNode node(platform, "node-1");
+  bring(platform, platform.create("greeter", "1.0.0"));
+  const auto before = platform.routes();
+  const std::string second = platform.create("greeter", "2.0.0");
+  bring(platform, second);
+  bring(platform, platform.create("greeter", "3.0.0"));
+  EXPECT_EQ(platform.verb(second, "rollback").status, 200U);
+  EXPECT_EQ(platform.routes(), before);
+}
+
+}  // namespace
+}  // namespace hotswap::control
