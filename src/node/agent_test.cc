@@ -1,0 +1,241 @@
+#include "node/agent.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "node/test_workload.h"
+
+namespace hotswap::node {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+// A control plane of one test: what it publishes is polled, what is reported is kept. Any thread.
+class FakeControl final : public ControlLink {
+ public:
+  explicit FakeControl(asio::any_io_executor home) : changed_(home) {}
+
+  Task<Result<DesiredState>> desired_state(std::int64_t after) override {
+    while (down_ == 0 && state_.revision <= after) {
+      changed_.expires_at(asio::steady_timer::time_point::max());
+      co_await changed_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    if (down_ > 0) {
+      --down_;
+      co_return fail(ErrorKind::kUnavailable, "down");
+    }
+    co_return state_;
+  }
+  Task<Result<>> report(NodeReport report) override {
+    const std::lock_guard lock(mutex_);
+    reports_.push_back(std::move(report));
+    reported_.notify_all();
+    co_return Result<>{};
+  }
+  Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
+    ++fetched;
+    co_return sink(std::as_bytes(std::span(digest.hex())));
+  }
+  Task<Result<>> count_invocations(std::vector<InvocationCount> counts) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& count : counts) counted_[count.moduleId.str()] += count.count;
+    reported_.notify_all();
+    co_return Result<>{};
+  }
+
+  // On the agent's thread.
+  void publish(DesiredState state) {
+    state_ = std::move(state);
+    changed_.cancel();
+  }
+  void fail_next_polls(int count) {
+    down_ = count;
+    changed_.cancel();
+  }
+
+  template <class P>
+  NodeReport wait_for(P predicate) {
+    std::unique_lock lock(mutex_);
+    if (!reported_.wait_for(lock, 30s, [&] { return !reports_.empty() && predicate(reports_.back()); })) {
+      throw std::runtime_error("the report that the test waits for did not come");
+    }
+    return reports_.back();
+  }
+  std::int64_t wait_for_count(const std::string& module) {
+    std::unique_lock lock(mutex_);
+    reported_.wait_for(lock, 30s, [&] { return counted_.contains(module); });
+    return counted_[module];
+  }
+  std::atomic<int> fetched{0};
+
+ private:
+  asio::steady_timer changed_;
+  DesiredState state_{.revision = -1, .versions = {}, .routes = {}};
+  int down_ = 0;
+  std::mutex mutex_;
+  std::condition_variable reported_;
+  std::vector<NodeReport> reports_;
+  std::map<std::string, std::int64_t> counted_;
+};
+
+// Knows no machine code at first; "bad" modules fail to load.
+class FakeLoader final : public Loader {
+ public:
+  [[nodiscard]] bool cached(const Digest&) const override { return pretends_cached; }
+  [[nodiscard]] Result<std::shared_ptr<Workload>> load(const DesiredVersion& version, std::string binary) override {
+    if (binary.empty()) return fail(ErrorKind::kNotFound, "the cached machine code is unusable");
+    if (version.name == "bad") return fail(ErrorKind::kUnprocessable, "cannot be compiled");
+    last = std::make_shared<TestWorkload>(answer);
+    return last;
+  }
+  bool pretends_cached = false;
+  std::string answer = "OK";
+  std::shared_ptr<TestWorkload> last;
+};
+
+class AgentTest : public testing::Test {
+ protected:
+  AgentTest() {
+    agent_.emplace(home(),
+                   AgentOptions{.node = NodeId("n1"), .region = Region("local"), .retry = 1ms, .count_every = 1ms},
+                   AgentParts{control_, loader_, snapshot_, cpu_, clock_, tracer_, metrics_});
+    ended_ = asio::co_spawn(home(), agent_->run(), asio::bind_cancellation_slot(cancel_.slot(), asio::use_future));
+  }
+  ~AgentTest() override {
+    asio::post(home(), [this] { cancel_.emit(asio::cancellation_type::terminal); });
+    ended_.get();
+    threads_.stop();
+  }
+
+  asio::any_io_executor home() { return threads_.at(0).get_executor(); }
+  void publish(DesiredState state) {
+    asio::post(home(), asio::use_future([this, state] { control_.publish(state); })).get();
+  }
+  static DesiredState state(std::int64_t revision, std::vector<DesiredVersion> versions, std::vector<Route> routes) {
+    return {.revision = revision, .versions = std::move(versions), .routes = std::move(routes)};
+  }
+  std::shared_ptr<const RouteTable> table() {
+    return asio::post(home(), asio::use_future([this] { return snapshot_.get(); })).get();
+  }
+
+  net::IoThreads threads_{2};
+  SystemClock clock_;
+  SystemRandom random_;
+  Tracer tracer_{clock_, random_};
+  Metrics metrics_;
+  BlockingPool cpu_{"cpu", 2};
+  Snapshot snapshot_{threads_};
+  FakeLoader loader_;
+  FakeControl control_{threads_.at(0).get_executor()};
+  std::optional<Agent> agent_;
+  asio::cancellation_signal cancel_;
+  std::future<void> ended_;
+};
+
+auto ready(std::int64_t revision) {
+  return [revision](const NodeReport& report) {
+    return report.routedRevision == revision && std::ranges::all_of(report.versions, [](const auto& version) {
+             return version.state == VersionState::Ready;
+           });
+  };
+}
+
+TEST_F(AgentTest, MakesAVersionReadyRoutesItAndReports) {
+  const auto version = desired_version("add", 1);
+  publish(state(1, {version}, {}));
+  control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Ready; });
+  EXPECT_EQ(table()->by_name(version.tenant, "add", 0), nullptr);
+  publish(state(2, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  const auto report = control_.wait_for(ready(2));
+  EXPECT_EQ(report.nodeId, NodeId("n1"));
+  EXPECT_NE(table()->by_name(version.tenant, "add", 0), nullptr);
+  EXPECT_EQ(control_.fetched, 1);
+}
+
+TEST_F(AgentTest, AFailureIsReportedWithItsReason) {
+  publish(state(1, {desired_version("bad", 1)}, {}));
+  const auto report = control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Failed; });
+  EXPECT_EQ(report.versions[0].reason, "cannot be compiled");
+}
+
+TEST_F(AgentTest, AnUnusableCacheEntryIsMadeAgainFromTheBinary) {
+  loader_.pretends_cached = true;
+  publish(state(1, {desired_version("add", 1)}, {}));
+  control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Ready; });
+  EXPECT_EQ(control_.fetched, 1);
+}
+
+TEST_F(AgentTest, ChecksHealthBeforeAVersionIsReady) {
+  auto version = desired_version("add", 1);
+  version.healthCheck = HealthCheck{.successThreshold = 3};
+  publish(state(1, {version}, {}));
+  control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Ready; });
+  EXPECT_EQ(loader_.last->health_checks, 3);
+}
+
+TEST_F(AgentTest, AVersionThatAnswersWronglyFailsAfterItsThreshold) {
+  loader_.answer = "no";
+  auto version = desired_version("add", 1);
+  version.healthCheck = HealthCheck{.failureThreshold = 2};
+  publish(state(1, {version}, {}));
+  const auto report = control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Failed; });
+  EXPECT_THAT(report.versions[0].reason, HasSubstr("expected OK"));
+}
+
+TEST_F(AgentTest, AModuleWithoutAHealthCheckIsReadyAndSaysSo) {
+  loader_.answer = "";
+  auto version = desired_version("add", 1);
+  version.healthCheck = HealthCheck{};
+  publish(state(1, {version}, {}));
+  const auto report = control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Ready; });
+  EXPECT_THAT(report.versions[0].reason, HasSubstr("skipped"));
+}
+
+TEST_F(AgentTest, LetsGoOfWhatIsNoLongerWanted) {
+  const auto one = desired_version("add", 1);
+  const auto two = desired_version("add", 2);
+  publish(state(1, {one, two}, {route_to("add", {{one.moduleId, 100}})}));
+  control_.wait_for([](const NodeReport& r) { return ready(1)(r) && r.versions.size() == 2; });
+  publish(state(2, {two}, {route_to("add", {{two.moduleId, 100}})}));
+  const auto report = control_.wait_for(ready(2));
+  EXPECT_EQ(report.versions.size(), 1);
+  EXPECT_EQ(table()->by_id(one.tenant, one.moduleId.str()), nullptr);
+}
+
+TEST_F(AgentTest, ServesOnWhileTheControlPlaneIsAway) {
+  const auto version = desired_version("add", 1);
+  publish(state(1, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  control_.wait_for(ready(1));
+  asio::post(home(), asio::use_future([this] { control_.fail_next_polls(3); })).get();
+  EXPECT_NE(table()->by_name(version.tenant, "add", 0), nullptr);
+  publish(state(2, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  control_.wait_for(ready(2));
+}
+
+TEST_F(AgentTest, ReportsHowOftenAVersionWasCalled) {
+  const auto version = desired_version("add", 1);
+  publish(state(1, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  control_.wait_for(ready(1));
+  table()->by_name(version.tenant, "add", 0)->invocations.add(5);
+  EXPECT_EQ(control_.wait_for_count(version.moduleId.str()), 5);
+}
+
+}  // namespace
+}  // namespace hotswap::node

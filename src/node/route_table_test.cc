@@ -1,0 +1,110 @@
+#include "node/route_table.h"
+
+#include <gtest/gtest.h>
+
+#include "node/test_workload.h"
+
+namespace hotswap::node {
+namespace {
+
+const TenantId kTenant("default");
+
+class RouteTableTest : public testing::Test {
+ protected:
+  std::shared_ptr<ReadyVersion> ready(const std::string& name, int major, bool http = true) {
+    const auto version = desired_version(name, major);
+    auto made = std::make_shared<ReadyVersion>(version.tenant, version.moduleId,
+                                               std::make_shared<TestWorkload>(version.moduleId.str(), http));
+    ready_.push_back(made);
+    return made;
+  }
+  std::shared_ptr<const RouteTable> build() { return RouteTable::build(desired_, ready_); }
+
+  DesiredState desired_;
+  ReadyVersions ready_;
+};
+
+TEST_F(RouteTableTest, FindsAVersionByNameAndById) {
+  const auto version = ready("add", 1);
+  desired_.routes = {route_to("add", {{version->id, 100}})};
+  const auto table = build();
+  EXPECT_EQ(table->by_name(kTenant, "add", 7), version.get());
+  EXPECT_EQ(table->by_id(kTenant, "add-v1.0.0"), version.get());
+  EXPECT_EQ(table->by_name(kTenant, "sub", 0), nullptr);
+  EXPECT_EQ(table->by_id(kTenant, "add-v2.0.0"), nullptr);
+}
+
+TEST_F(RouteTableTest, NothingCrossesTenants) {
+  const auto version = ready("add", 1);
+  desired_.routes = {route_to("add", {{version->id, 100}})};
+  const auto table = build();
+  EXPECT_EQ(table->by_name(TenantId("other"), "add", 0), nullptr);
+  EXPECT_EQ(table->by_id(TenantId("other"), "add-v1.0.0"), nullptr);
+}
+
+TEST_F(RouteTableTest, DrawsByWeight) {
+  const auto one = ready("add", 1);
+  const auto two = ready("add", 2);
+  desired_.routes = {route_to("add", {{one->id, 90}, {two->id, 10}})};
+  const auto table = build();
+  int second = 0;
+  for (std::uint64_t draw = 0; draw < 100; ++draw) second += table->by_name(kTenant, "add", draw) == two.get() ? 1 : 0;
+  EXPECT_EQ(second, 10);
+}
+
+TEST_F(RouteTableTest, AVersionThatIsNotReadyHereTakesNoTraffic) {
+  const auto one = ready("add", 1);
+  desired_.routes = {route_to("add", {{one->id, 50}, {module_id("add", {2, 0, 0}), 50}}),
+                     route_to("sub", {{module_id("sub", {1, 0, 0}), 100}})};
+  const auto table = build();
+  for (std::uint64_t draw = 0; draw < 100; ++draw) EXPECT_EQ(table->by_name(kTenant, "add", draw), one.get());
+  EXPECT_EQ(table->by_name(kTenant, "sub", 0), nullptr);
+}
+
+TEST_F(RouteTableTest, TheLongestPathPrefixWins) {
+  const auto shop = ready("shop", 1);
+  const auto cart = ready("cart", 1);
+  desired_.routes = {route_to("shop", {{shop->id, 100}}), route_to("cart", {{cart->id, 100}})};
+  desired_.routes[0].http.pathPrefix = "/";
+  desired_.routes[1].http.pathPrefix = "/shop/cart/";
+  const auto table = build();
+  const auto find = [&](std::string_view path) { return table->by_http("any", path, 0); };
+  EXPECT_EQ(find("/shop/cart/1").version, cart.get());
+  EXPECT_EQ(find("/shop/cart/1").prefix_size, std::string_view("/shop/cart").size());
+  EXPECT_EQ(find("/shop/cart").version, cart.get());
+  EXPECT_EQ(find("/shop/cartoon").version, shop.get());
+  EXPECT_EQ(find("/").version, shop.get());
+  EXPECT_EQ(find("/").prefix_size, 0);
+}
+
+TEST_F(RouteTableTest, ARouteOfThisHostComesBeforeOneOfAnyHost) {
+  const auto general = ready("general", 1);
+  const auto own = ready("own", 1);
+  desired_.routes = {route_to("general", {{general->id, 100}}), route_to("own", {{own->id, 100}})};
+  desired_.routes[0].http = {.host = std::nullopt, .pathPrefix = "/"};
+  desired_.routes[1].http = {.host = "Shop.Example", .pathPrefix = "/a/"};
+  const auto table = build();
+  EXPECT_EQ(table->by_http("shop.example:8081", "/a/b", 0).version, own.get());
+  EXPECT_EQ(table->by_http("SHOP.example", "/a/b", 0).version, own.get());
+  EXPECT_EQ(table->by_http("shop.example", "/b", 0).version, general.get());
+  EXPECT_EQ(table->by_http("[::1]:80", "/a/b", 0).version, general.get());
+}
+
+TEST_F(RouteTableTest, ModulesWithoutAHandlerDoNotAnswerHttp) {
+  const auto add = ready("add", 1, false);
+  desired_.routes = {route_to("add", {{add->id, 100}})};
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).version, nullptr);
+}
+
+TEST_F(RouteTableTest, AVersionIsDroppedWithTheLastTableThatHoldsIt) {
+  std::weak_ptr<ReadyVersion> watched = ready("add", 1);
+  auto first = build();
+  ready_.clear();
+  auto second = build();
+  EXPECT_FALSE(watched.expired());
+  first = second;
+  EXPECT_TRUE(watched.expired());
+}
+
+}  // namespace
+}  // namespace hotswap::node
