@@ -108,6 +108,7 @@ void scan_memories(const ModuleDescription& description, const ResourceLimits& l
 
 std::vector<ScanFinding> scan(const ModuleDescription& description, const ResourceLimits& limits) {
   std::vector<ScanFinding> findings;
+  findings.reserve(description.endlessExports.size());
   for (const auto& name : description.endlessExports) {
     findings.push_back(
         {"endless-export", name, "is a loop without an end: every call of it will last until the time limit"});

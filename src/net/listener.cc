@@ -105,12 +105,12 @@ void Listener::accepted(Connection::Socket socket, const tcp::endpoint& peer) {
                  asio::bind_cancellation_slot(connection->cancellation(),
                                               [connection, executor = executor_](std::exception_ptr thrown) mutable {
                                                 report(thrown, "connection failed");
-                                                asio::post(executor, [last = std::move(connection)] {});
+                                                asio::post(executor, [connection] {});
                                               }));
 }
 
 Task<void> Listener::sweep_loop() {
-  while (!closed_ && !(draining_ && connection_count_ == 0)) {
+  while (!closed_ && (!draining_ || connection_count_ > 0)) {
     const auto period =
         draining_ ? std::min(period_, std::max(timeouts().drain_idle / 4, std::chrono::milliseconds(1))) : period_;
     sweep_timer_.expires_after(period);

@@ -141,6 +141,7 @@ Result<std::unique_ptr<Server>> Server::start(IoThreads& threads, ServerOptions 
       metrics.counter("net.connections.refused", "Connections refused for the bound of connections", labels),
       metrics.gauge("net.connections", "Open connections", labels)});
   std::vector<std::shared_ptr<Listener>> listeners;
+  listeners.reserve(threads.size());
   for (std::size_t i = 0; i < threads.size(); ++i) {
     listeners.push_back(std::make_shared<Listener>(threads.at(i), shared, std::move(sockets[i])));
   }
