@@ -155,7 +155,8 @@ fn link_component(engine: &Engine, component: &Component, flags: u32) -> Fallibl
     } else {
         None
     };
-    let command = exports("wasi:cli/run@0.").map(|function| function.export);
+    // A program for 0.3 may carry an adapted 0.2 entry beside its own, which only aborts.
+    let command = exports("wasi:cli/run@0.3.").or_else(|| exports("wasi:cli/run@0.")).map(|function| function.export);
     Ok(ComponentImage { pre, command, http, functions })
 }
 
