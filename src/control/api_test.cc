@@ -83,8 +83,7 @@ TEST(Production, NeedsAnAdminsApprovalWhoIsNotTheCreator) {
   EXPECT_EQ(approved.text("/approvedBy"), "the-Admin");
   EXPECT_EQ(as(platform, "Admin", "POST", target + "/approve").body, approved.body);
   EXPECT_EQ(as(platform, "Admin", "POST", target + "/execute").status, 202U);
-  while (as(platform, "Viewer", "GET", target).text("/status") == "InProgress") {
-  }
+  EXPECT_TRUE(eventually([&] { return as(platform, "Viewer", "GET", target).text("/status") != "InProgress"; }));
   EXPECT_EQ(as(platform, "Viewer", "GET", target).text("/status"), "Completed");
 
   as(platform, "Admin", "POST", "/api/v1/wasm/modules?name=greeter&version=2.0.0", tiny_module(), "application/wasm");

@@ -56,6 +56,15 @@ inline void run(Task<void> task) {
   }(std::move(task)));
 }
 
+// Waits for what each look may change. False after kPatience.
+[[nodiscard]] inline bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+  }
+  return true;
+}
+
 // Where a test may push time on. Thread-safe.
 class TestClock final : public Clock {
  public:
@@ -271,13 +280,13 @@ class Platform {
   Deployment deployment(const std::string& id) {
     return *from_json_text<Deployment>(get("/api/v1/wasm/deployments/" + id).body);
   }
-  // Follows the events until `enough`, at the latest until the deployment ends.
   Deployment wait(const std::string& id, const std::function<bool(const Deployment&)>& enough) {
-    const auto until = std::chrono::steady_clock::now() + kPatience;
-    for (;;) {
-      Deployment now = deployment(id);
-      if (enough(now) || std::chrono::steady_clock::now() > until) return now;
-    }
+    Deployment now;
+    EXPECT_TRUE(eventually([&] {
+      now = deployment(id);
+      return enough(now);
+    }));
+    return now;
   }
   Deployment wait_finished(const std::string& id) {
     return wait(id, [](const Deployment& now) { return finished(now.status); });

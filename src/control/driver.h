@@ -97,6 +97,7 @@ class Driver {
   [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
+  [[nodiscard]] Result<> check_room(const TenantId& tenant, const Deployment& deployment) const;
   void remember_routes(const TenantId& tenant, Deployment& deployment, std::vector<SharedVersion>& versions) const;
 
   // ---- rolling back (driver_rollback.cc)

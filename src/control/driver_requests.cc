@@ -209,6 +209,17 @@ Result<> Driver::check_alone(const TenantId& tenant, const Deployment& deploymen
   return {};
 }
 
+// Every node of a region holds what the region routes.
+Result<> Driver::check_room(const TenantId& tenant, const Deployment& deployment) const {
+  for (const auto& region : deployment.targetRegions) {
+    if (publication_.route(tenant, deployment.moduleName, region) != nullptr) continue;
+    if (publication_.route_count(region) < limits::kModulesPerNode) continue;
+    return fail(ErrorKind::kConflict, fmt::format("region {} routes {} modules, the most that a node holds",
+                                                  region.str(), limits::kModulesPerNode));
+  }
+  return {};
+}
+
 void Driver::remember_routes(const TenantId& tenant, Deployment& deployment,
                              std::vector<SharedVersion>& versions) const {
   deployment.routesBefore.clear();
@@ -284,6 +295,7 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
   HS_CO_TRY(const Module module, co_await deployable(principal.tenant, deployment.moduleId));
   HS_CO_CHECK(check_approved(principal, deployment));
   HS_CO_CHECK(check_alone(principal.tenant, deployment));
+  HS_CO_CHECK(check_room(principal.tenant, deployment));
   if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
   HS_CO_TRY(auto nodes, targets(deployment));
   HS_CO_TRY(deployment.plan,

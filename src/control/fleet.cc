@@ -72,6 +72,8 @@ Task<Result<DesiredState>> Fleet::desired_state(NodeId id, std::int64_t after, R
   if (stopping_) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
   const bool first = !nodes_.contains(id);
   HS_CO_TRY(Node * node, hear(id, region));
+  // A node that has nothing has just been started: what it reported in an earlier life is no longer true.
+  if (after == 0) reports_.erase(id);
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   if (first && after == publication_.revision(node->region)) publication_.claim(publication_.revision() + 1);
   if (publication_.claim(after) || first) {

@@ -63,6 +63,7 @@ Task<Result<>> ModulesApi::show(net::Exchange& exchange, const Principal& princi
 }
 
 Task<Result<>> ModulesApi::update(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(QueryParameters(exchange, {}).check());
   HS_CO_TRY(const std::string text, co_await exchange.read_all(limits::kJsonBodyBytes));
   HS_CO_TRY(const auto patch, from_json_text<ModulePatch>(text));
   if (auto errors = validate(patch); !errors.empty()) co_return fail_fields(std::move(errors));

@@ -95,6 +95,11 @@ const RoutedVersions* Publication::route(const TenantId& tenant, const std::stri
   return found == state->second.routes.end() ? nullptr : &found->second;
 }
 
+std::size_t Publication::route_count(const Region& region) const {
+  const auto state = regions_.find(region);
+  return state == regions_.end() ? 0 : state->second.routes.size();
+}
+
 const Route* Publication::bound_elsewhere(const Route& route) const {
   const auto state = regions_.find(route.region);
   if (state == regions_.end()) return nullptr;

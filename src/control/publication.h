@@ -61,6 +61,7 @@ class Publication {
   // nullptr where there is no such route.
   [[nodiscard]] const RoutedVersions* route(const TenantId& tenant, const std::string& name,
                                             const Region& region) const;
+  [[nodiscard]] std::size_t route_count(const Region& region) const;
   // Whoever else answers on the gateway at the same place in the region; nullptr where nobody does.
   [[nodiscard]] const Route* bound_elsewhere(const Route& route) const;
   [[nodiscard]] std::vector<Route> routes(const TenantId& tenant) const;

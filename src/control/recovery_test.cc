@@ -84,6 +84,31 @@ TEST(Restarting, NeverGoesBackWithRevisionsEvenWhenTheClockDoes) {
   EXPECT_EQ(node.unready_routes(), 0);
 }
 
+TEST(Restarting, ANodeMakesItsEarlierReportsWorthless) {
+  Platform platform;
+  const Conduct idle{.makes_ready = false, .routes = true, .fails = ""};
+  TestNode slow(platform, "slow", "local", idle);
+  const std::string id = [&] {
+    TestNode first_life(platform, "node-1");
+    const std::string made = platform.create("greeter", "1.0.0");
+    EXPECT_TRUE(slow.wait([](const DesiredState& state) { return state.revision > 0; }));
+    EXPECT_TRUE(first_life.wait([](const DesiredState& state) { return state.revision > 0; }));
+    platform.verb(made, "execute");
+    EXPECT_TRUE(first_life.wait([](const DesiredState& state) { return state.versions.size() == 1; }));
+    EXPECT_TRUE(eventually([&] { return platform.get("/api/v1/wasm/nodes").text("/items/0/versionsReady") == "1"; }));
+    return made;
+  }();
+  TestNode second_life(platform, "node-1", "local", idle);
+  ASSERT_TRUE(second_life.wait([](const DesiredState& state) { return state.versions.size() == 1; }));
+  EXPECT_TRUE(eventually([&] { return platform.get("/api/v1/wasm/nodes").text("/items/0/versionsReady") == "0"; }));
+  slow.behave({});
+  EXPECT_TRUE(eventually([&] { return platform.get("/api/v1/wasm/nodes").text("/items/1/versionsReady") == "1"; }));
+  EXPECT_EQ(platform.deployment(id).step, 0);
+  second_life.behave({});
+  EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
+  EXPECT_EQ(second_life.unready_routes(), 0);
+}
+
 TEST(LosingTheStore, DuringAStepIsMadeUpFor) {
   for (const auto fault : {FlakyStore::Fault::lose_change, FlakyStore::Fault::lose_answer}) {
     Platform platform;
