@@ -77,7 +77,7 @@ TEST_F(ModulePush, ShowsFindingsAsWarnings) {
   server.on("POST /api/v1/wasm/modules", {.status = 201, .body = body});
   EXPECT_EQ(console.run({"module", "push", path("a-v1.0.0.wasm"), "--quiet"}), 0);
   EXPECT_EQ(console.out, "a-v1.0.0\n");
-  EXPECT_EQ(console.err, "warning: never returns (endless-export: spin)\n");
+  EXPECT_EQ(console.err, "warning: spin: never returns\n");
 }
 
 TEST_F(ModulePush, ListsEveryFieldThatTheServerRefuses) {

@@ -112,6 +112,7 @@ TEST_F(Configuration, FileIsWeakerThanAnOptionAndStrongerThanTheEnvironment) {
   EXPECT_EQ(from_file->server, "http://file:2");
   EXPECT_EQ(from_file->output, OutputFormat::yaml);
   EXPECT_EQ(from_file->region, "eu");
+  EXPECT_EQ(resolve_settings({.server = ""}, environment).error().exit, ExitCode::Usage);
   EXPECT_EQ(resolve_settings({.server = "host:3"}, environment)->server, "http://host:3");
 }
 

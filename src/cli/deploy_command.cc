@@ -72,10 +72,9 @@ Outcome<int> deploy(Context& context, const DeployOptions& options) {
 Outcome<Document> execute_deployment(Api& api, const std::string& id) {
   auto document = api.post(path_of(kDeploymentsPath, id, "execute"));
   if (!document && (document.error().status == 403 || document.error().status == 409)) {
-    document.error().next = fmt::format(
-        "see where it stands: hotswap rollout show {}\n        a deployment to a production region is "
-        "approved first: hotswap rollout approve {}",
-        id, id);
+    auto& failure = document.error();
+    const bool unapproved = failure.detail.contains("approv");
+    failure.next = fmt::format("hotswap rollout {} {}", unapproved ? "approve" : "show", id);
   }
   return document;
 }

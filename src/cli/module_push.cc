@@ -118,8 +118,7 @@ void print_findings(Context& context, const json::value& module) {
   const auto& findings = member(module, "findings");
   if (!findings.is_array() || context.settings.output != OutputFormat::table) return;
   for (const auto& finding : findings.get_array()) {
-    context.err << fmt::format("warning: {} ({}: {})\n", text_of(finding, "message"), text_of(finding, "rule"),
-                               text_of(finding, "subject"));
+    context.err << fmt::format("warning: {}: {}\n", text_of(finding, "subject"), text_of(finding, "message"));
   }
 }
 

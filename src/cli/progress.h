@@ -36,7 +36,7 @@ class ProgressLine {
 class TransferProgress {
  public:
   // Transfers below this size are over before a bar can be read.
-  static constexpr std::uint64_t kSmallest = 256 * 1024;
+  static constexpr std::uint64_t kSmallest = std::uint64_t{256} * 1024;
 
   TransferProgress(Context& context, std::string verb, std::uint64_t total);
   void advance(std::uint64_t bytes);

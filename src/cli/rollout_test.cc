@@ -19,7 +19,8 @@ std::string deployment(const std::string& status, const std::string& id = kId) {
          R"("strategy":"AllAtOnce","strategyConfig":{},"status":")" + status +
          R"(","progressPercent":50,"succeededNodes":["n1"],"failedNodes":[],)" +
          R"("http":{"host":null,"pathPrefix":"/m/hello/"},"createdAt":"2026-11-21T11:59:00.000Z","createdBy":"admin",)" +
-         R"("startedAt":"2026-11-21T11:59:01.000Z","completedAt":"2026-11-21T11:59:03.500Z",)" + R"("errorMessage":)" +
+         R"("startedAt":"2026-11-21T11:59:01.000Z","completedAt":"2026-11-21T11:59:03.500Z",)" +
+         R"("previousModuleId":"hello-v1.0.0","errorMessage":)" +
          (status == "Failed" ? R"("node n1: it traps")" : "null") + "}";
 }
 
@@ -151,7 +152,7 @@ TEST_F(Rollout, RollbackIsWatchedFromNowOn) {
   EXPECT_EQ(console.run({"rollout", "rollback", kId, "--watch"}), 0) << console.err;
   EXPECT_THAT(console.out, Not(HasSubstr("DeploymentCompleted")));
   EXPECT_THAT(console.out, HasSubstr("DeploymentRolledBack"));
-  EXPECT_THAT(console.out, HasSubstr("RolledBack: hello-v1.0.1"));
+  EXPECT_THAT(console.out, HasSubstr("RolledBack: hello-v1.0.1; hello-v1.0.0 serves again\n"));
 }
 
 TEST_F(Rollout, WatchOfWhatWasRolledBackFails) {
@@ -189,6 +190,13 @@ TEST_F(Rollout, ApproveAndExecuteAreOneRequestEach) {
   server.on("POST " + kPath + "/execute", {.status = 409, .body = R"({"title":"Conflict","detail":"needs approval"})"});
   EXPECT_EQ(console.run({"rollout", "execute", kId}), 1);
   EXPECT_THAT(console.err, HasSubstr("hotswap rollout approve " + kId));
+}
+
+TEST(EventLine, ShowsWhoseTrafficWentWhere) {
+  EXPECT_EQ(event_line(json::parse(R"({"at":"2026-11-21T08:03:42.123Z","type":"RoutesChanged","progressPercent":50,
+      "detail":{"routes":[{"region":"eu","versions":[{"moduleId":"a-v1.0.0","weight":90},
+      {"moduleId":"a-v1.0.1","weight":10}]}],"droppedRegions":[]}})")),
+            "08:03:42.123   50%  RoutesChanged         eu:a-v1.0.0=90%+a-v1.0.1=10%");
 }
 
 TEST_F(Rollout, EventsArePrintedAsLines) {

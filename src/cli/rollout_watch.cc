@@ -26,14 +26,34 @@ bool has_ended(const json::value& document) {
 
 std::int64_t sequence_of(const json::value& event) { return static_cast<std::int64_t>(number_of(event, "sequence")); }
 
-// {"step": 1, "nodes": ["a"]} → "step=1 nodes=["a"]"
+// [{"region": "eu", "versions": [{"moduleId": "a-v1.0.0", "weight": 100}]}] → "eu:a-v1.0.0=100%"
+std::string routes_text(const json::value& routes) {
+  std::string text;
+  if (!routes.is_array()) return text;
+  for (const auto& route : routes.get_array()) {
+    text += fmt::format("{}{}:", text.empty() ? "" : " ", text_of(route, "region"));
+    const auto* versions = member(route, "versions").if_array();
+    if (versions == nullptr) continue;
+    for (const auto& version : *versions) {
+      text += fmt::format("{}{}={}%", &version == versions->data() ? "" : "+", text_of(version, "moduleId"),
+                          number_of(version, "weight"));
+    }
+  }
+  return text;
+}
+
+// {"step": 1, "nodes": ["a"], "regions": []} → "step=1 nodes=a"
 std::string detail_text(const json::value& detail) {
   std::string text;
   const auto* object = detail.if_object();
   if (object == nullptr) return text_of(detail);
   for (const auto& [key, value] : *object) {
-    text += fmt::format("{}{}={}", text.empty() ? "" : " ", std::string_view(key),
-                        value.is_array() ? joined(value, ",") : text_of(value));
+    const std::string shown = key == "routes"    ? routes_text(value)
+                              : value.is_array() ? joined(value, ",")
+                                                 : text_of(value);
+    if (shown.empty()) continue;
+    if (!text.empty()) text += ' ';
+    text += key == "routes" ? shown : fmt::format("{}={}", std::string_view(key), shown);
   }
   return text;
 }
@@ -138,17 +158,23 @@ Failure rollout_failure(const json::value& deployment) {
   return failure;
 }
 
-std::string took(const json::value& deployment) {
+// "Completed: hello-v1.0.1 in 2.5s", "RolledBack: hello-v1.0.1; hello-v1.0.0 serves again"
+std::string end_line(const json::value& deployment) {
+  const auto status = text_of(deployment, "status");
+  auto line = fmt::format("{}: {}", status, text_of(deployment, "moduleId"));
+  const auto previous = text_of(deployment, "previousModuleId");
+  if (status == enum_name(DeploymentStatus::RolledBack)) {
+    return previous.empty() ? line : fmt::format("{}; {} serves again", line, previous);
+  }
   const auto started = parse_rfc3339(text_of(deployment, "startedAt"));
   const auto completed = parse_rfc3339(text_of(deployment, "completedAt"));
-  if (!started || !completed) return {};
-  return fmt::format(" in {}", human_milliseconds(static_cast<double>((*completed - *started).count())));
+  if (!started || !completed) return line;
+  return fmt::format("{} in {}", line, human_milliseconds(static_cast<double>((*completed - *started).count())));
 }
 
-// Several targets one under the other would be long; regions and nodes are short words.
 std::string targets(const json::value& deployment) {
   const auto nodes = joined(member(deployment, "targetNodes"));
-  const auto regions = joined(member(deployment, "targetRegions"));
+  auto regions = joined(member(deployment, "targetRegions"));
   if (nodes.empty()) return regions;
   return regions.empty() ? nodes : regions + "; nodes " + nodes;
 }
@@ -163,7 +189,7 @@ Outcome<int> follow_rollout(Context& context, Api& api, const std::string& id, s
   const auto status = text_of(deployment.value, "status");
   print_result(context, deployment, [&] {
     if (context.settings.quiet || status != enum_name(wanted)) return;
-    context.out << fmt::format("{}: {}{}\n", status, text_of(deployment.value, "moduleId"), took(deployment.value));
+    context.out << end_line(deployment.value) << '\n';
   });
   if (status != enum_name(wanted)) return std::unexpected(rollout_failure(deployment.value));
   return kOk;

@@ -71,6 +71,7 @@ Outcome<Settings> resolve_settings(const GlobalOptions& options, const Environme
   if (options.output) {
     HS_TRY(settings.output, parse_output(*options.output, "--output"));
   }
+  if (settings.server.empty()) return usage_failure("--server is empty", "an address looks like http://127.0.0.1:8080");
   if (!settings.server.contains("://")) settings.server = "http://" + settings.server;
   while (settings.server.ends_with('/')) settings.server.pop_back();
   settings.quiet = options.quiet;

@@ -1,9 +1,8 @@
 // `hotswap up`: everything in one process, until SIGTERM or Ctrl-C.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
-#include <signal.h>
 
+#include <csignal>
 #include <ostream>
 
 #include "cli/commands.h"

@@ -26,8 +26,8 @@ std::int64_t first_revision(const Clock& clock) { return clock.now().time_since_
 
 // In the order of construction: each part knows only those above it.
 struct App::Wiring {
-  Wiring(asio::any_io_executor executor, Options chosen, Parts given)
-      : home(asio::make_strand(std::move(executor))),
+  Wiring(const asio::any_io_executor& executor, Options chosen, Parts given)
+      : home(asio::make_strand(executor)),
         options(std::move(chosen)),
         parts(given),
         transfers("transfers", options.download_threads) {}

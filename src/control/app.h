@@ -33,8 +33,8 @@ struct Parts {
   Metrics& metrics;
 };
 
-// Call from any thread, unless said otherwise. What changes lives on a strand of `home`. After stop() has completed
-// and no call is running any more, it may be destroyed.
+// Call from any thread, unless said otherwise. What changes lives on a strand of `home`, whose context must outlive
+// this object. The way down: stop(), then stop the threads that run the context, then destroy this object.
 class App {
  public:
   App(asio::any_io_executor home, Options options, Parts parts);

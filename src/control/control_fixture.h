@@ -236,9 +236,9 @@ class Platform {
     run(app_->stop());
     server_.reset();
     threads_->stop();
-    threads_.reset();
     router_.reset();
     app_.reset();
+    threads_.reset();
   }
 
   Reply send(net::ClientRequest request) {

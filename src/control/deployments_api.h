@@ -15,7 +15,7 @@ class DeploymentsApi {
     Store& store;
     BlockingPool& pool;
   };
-  explicit DeploymentsApi(Parts parts) : parts_(std::move(parts)) {}
+  explicit DeploymentsApi(Parts parts) : parts_(parts) {}
 
   Task<Result<>> create(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> list(net::Exchange& exchange, const Principal& principal);

@@ -21,7 +21,7 @@ class FleetApi {
     BlockingPool& pool;
     Metrics& metrics;
   };
-  explicit FleetApi(Parts parts) : parts_(std::move(parts)) {}
+  explicit FleetApi(Parts parts) : parts_(parts) {}
 
   Task<Result<>> nodes(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> routes(net::Exchange& exchange, const Principal& principal);

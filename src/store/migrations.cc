@@ -64,8 +64,8 @@ const std::vector<Migration>& table() {
                 document TEXT NOT NULL,
                 PRIMARY KEY (tenant, deployment_id)))",
            "CREATE INDEX deployments_by_creation ON deployments (tenant, created_at, deployment_id)",
-           "CREATE INDEX deployments_unfinished ON deployments (tenant, created_at, deployment_id) "
-           "WHERE unfinished = 1",
+           R"(CREATE INDEX deployments_unfinished ON deployments (tenant, created_at, deployment_id)
+              WHERE unfinished = 1)",
 
            R"(CREATE TABLE events (
                 tenant TEXT COLLATE "binary" NOT NULL,
