@@ -14,6 +14,7 @@
 namespace hotswap::control {
 namespace {
 
+// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
 using asio::experimental::awaitable_operators::operator||;
 
 // A transition that has begun is carried through, also when its client leaves.
