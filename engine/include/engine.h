@@ -63,8 +63,8 @@ typedef struct {
 typedef struct {
   uint32_t pool_instances;      /* simultaneous core instances; 0 = on-demand allocation instead of a pool */
   uint64_t pool_memory_bytes;   /* largest size of one linear memory in the pool */
-  uint64_t keep_resident_bytes; /* bytes per slot that are reset in place instead of given back to the kernel; 0: 256 KiB
-                                   where the kernel can say which pages were written (PAGEMAP_SCAN), else none */
+  uint64_t keep_resident_bytes; /* bytes per slot that are reset in place instead of given back to the kernel;
+                                   0: 256 KiB where the kernel has PAGEMAP_SCAN, else none */
   uint32_t tick_microseconds;   /* epoch period; the ticker sleeps while no call is running */
   bool wasi03;                  /* accept WASI 0.3 (component-model async) */
 } eng_config;
@@ -88,10 +88,10 @@ eng_buffer eng_offers(const eng_engine* engine);
  *    "memories":[{"initialBytes":n,"maximumBytes":n|null}],
  *    "customSections":[{"name":"producers","bytes":n}],
  *    "endlessExports":["spin"]}      exported functions whose body is an unconditional infinite loop
- * Types are WIT text with records, variants, enums and flags written out, since a component keeps no name at their uses:
- * "list<record { zip: u32 }>", "variant { none, number(u32) }", "result<_, string>"; resources are "own<resource>". Core
- * types are "i32", "v128", "funcref". WASI 0.3 is described (as "wasi":"0.3") by an engine without it, too; only
- * eng_compile refuses it then, as ENG_ERROR_INVALID_BINARY.
+ * Types are WIT text with records, variants, enums and flags written out, since a component keeps no name at their
+ * uses: "list<record { zip: u32 }>", "variant { none, number(u32) }", "result<_, string>"; resources are
+ * "own<resource>". Core types are "i32", "v128", "funcref". WASI 0.3 is described (as "wasi":"0.3") by an engine
+ * without it, too; only eng_compile refuses it then, as ENG_ERROR_INVALID_BINARY.
  */
 bool eng_describe(const eng_engine* engine, eng_slice binary, eng_buffer* json, eng_error* error);
 
@@ -131,8 +131,8 @@ typedef struct {
   bool writable;
 } eng_directory;
 
-/* LISTED: outgoing HTTP to the hosts named; sockets connect to the addresses that these hosts have at that moment (not by
- * wildcard), and listen nowhere. */
+/* LISTED: outgoing HTTP to the hosts named; sockets connect to the addresses that these hosts have at that moment (not
+ * by wildcard), and listen nowhere. */
 typedef enum { ENG_NETWORK_NONE = 0, ENG_NETWORK_LISTED = 1, ENG_NETWORK_ALL = 2 } eng_network;
 
 /* Everything that one call is granted and bounded by. Zero-initialised, it grants nothing. */
@@ -180,7 +180,7 @@ typedef struct {
   eng_slice path_and_query; /* origin form */
   const eng_pair* headers;
   size_t headers_count;
-  eng_slice body;     /* first bytes of the body, copied; may exceed the bridge's bound, then there is no room at first */
+  eng_slice body;     /* first bytes of the body, copied; may exceed the bridge's bound: there is no room then */
   bool body_complete; /* nothing follows, and there are no trailers */
 } eng_http_request;
 
@@ -189,8 +189,8 @@ bool eng_call_http(const eng_image* image, const eng_grants* grants, const eng_h
                    eng_error* error);
 
 /* Request body that arrives after the start. room: bytes that may be written now without exceeding the bridge's bound
- * (64 KiB); it grows as the guest reads, during polls. Writing more than room is a caller's bug and is refused. Writing,
- * finishing and aborting wake a guest that waits for it: the waker fires, on this thread. */
+ * (64 KiB); it grows as the guest reads, during polls. Writing more than room is a caller's bug and is refused.
+ * Writing, finishing and aborting wake a guest that waits for it: the waker fires, on this thread. */
 size_t eng_call_body_room(const eng_call* call);
 bool eng_call_body_write(eng_call* call, eng_slice bytes);
 void eng_call_body_finish(eng_call* call, const eng_pair* trailers, size_t trailers_count);
@@ -207,8 +207,8 @@ typedef enum {
 } eng_poll;
 
 /* Runs the guest on this thread until one of the above. Body and head are produced in order, head first. HTTP calls
- * are done when both the response is complete and the guest has returned. A guest that fails ends the call at once: what
- * of its response was not delivered yet, the head included, is not. */
+ * are done when both the response is complete and the guest has returned. A guest that fails ends the call at once:
+ * what was not delivered of its response, the head included, never is. */
 eng_poll eng_call_poll(eng_call* call, const eng_waker* waker);
 
 uint16_t eng_call_status(const eng_call* call);
