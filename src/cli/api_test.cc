@@ -266,12 +266,13 @@ TEST_F(Invoke, AModuleMayBeCalledLikeACommand) {
 }
 
 TEST_F(Invoke, AGuestsFailureHasItsOwnExitCode) {
-  server.on("POST /api/v1/wasm/execute",
-            {.body = R"({"success":false,"returnValue":null,"errorType":"Trap","errorMessage":"unreachable executed",
-                         "backtrace":"  0: div","traceId":"t1"})"});
+  server.on(
+      "POST /api/v1/wasm/execute",
+      {.body = R"json({"success":false,"returnValue":null,"errorType":"Trap","errorMessage":"unreachable executed",
+                         "backtrace":"div (a.wasm+0x5)\nmain (a.wasm+0x9)","traceId":"t1"})json"});
   EXPECT_EQ(console.run({"invoke", "calc", "div", "1", "0"}), 3);
   EXPECT_THAT(console.out, IsEmpty());
-  EXPECT_THAT(console.err, HasSubstr("  0: div\n"));
+  EXPECT_THAT(console.err, HasSubstr("\n  at div (a.wasm+0x5)\n  at main (a.wasm+0x9)\n"));
   EXPECT_THAT(console.err, HasSubstr("The module failed (Trap): unreachable executed"));
   EXPECT_THAT(console.err, HasSubstr("trace id: t1"));
   EXPECT_EQ(console.run({"invoke", "calc", "div", "1", "0", "--output", "json"}), 3);

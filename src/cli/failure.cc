@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <sstream>
 
 #include "base/json.h"
 
@@ -52,6 +53,7 @@ json::object as_json_object(const Failure& failure) {
   json::array errors;
   for (const auto& field : failure.fields) errors.push_back({{"field", field.field}, {"message", field.message}});
   if (!errors.empty()) object["errors"] = std::move(errors);
+  if (!failure.backtrace.empty()) object["backtrace"] = failure.backtrace;
   if (!failure.trace_id.empty()) object["traceId"] = failure.trace_id;
   if (!failure.next.empty()) object["next"] = failure.next;
   object["exitCode"] = static_cast<int>(failure.exit);
@@ -102,6 +104,8 @@ void print_failure(std::ostream& err, const Failure& failure, bool as_json, bool
   if (!failure.detail.empty() && failure.fields.empty()) err << ": " << failure.detail;
   err << '\n';
   for (const auto& field : failure.fields) err << fmt::format("  {}: {}\n", field.field, field.message);
+  std::istringstream frames(failure.backtrace);
+  for (std::string frame; std::getline(frames, frame);) err << "  at " << frame << '\n';
   if (!failure.trace_id.empty()) err << "  trace id: " << failure.trace_id << '\n';
   if (!failure.next.empty()) err << "  next: " << failure.next << '\n';
 }

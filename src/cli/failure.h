@@ -16,9 +16,10 @@ struct Failure {
   std::string title;   // "Not Found"
   std::string detail;  // what was wrong
   std::vector<FieldError> fields{};
-  std::string trace_id{};  // finds the request in the server's log
-  std::string next{};      // what to do about it
-  unsigned status = 0;     // HTTP status; 0 where no reply was involved
+  std::string trace_id{};   // finds the request in the server's log
+  std::string next{};       // what to do about it
+  std::string backtrace{};  // of a module that failed
+  unsigned status = 0;      // HTTP status; 0 where no reply was involved
 };
 
 template <class T = void>

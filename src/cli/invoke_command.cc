@@ -18,13 +18,12 @@ std::string json_string(std::string_view text) { return json::serialize(json::va
 Failure guest_failure(const json::value& result) {
   const auto kind = text_of(result, "errorType");
   auto message = text_of(result, "errorMessage");
-  if (const auto code = text_of(result, "exitCode"); !code.empty() && code != "0") {
-    message += fmt::format("{}exit code {}", message.empty() ? "" : "; ", code);
-  }
+  if (message.empty()) message = "exit code " + text_of(result, "exitCode");
   return Failure{.exit = ExitCode::GuestFailure,
                  .title = kind.empty() ? "The module failed" : fmt::format("The module failed ({})", kind),
                  .detail = std::move(message),
-                 .trace_id = text_of(result, "traceId")};
+                 .trace_id = text_of(result, "traceId"),
+                 .backtrace = text_of(result, "backtrace")};
 }
 
 // Standard output holds the result alone; what the guest printed goes beside it.
@@ -53,10 +52,6 @@ Outcome<int> report_result(Context& context, const InvokeOptions& options, const
     }
   }
   if (succeeded) return kOk;
-  if (context.settings.output == OutputFormat::table) {
-    const auto backtrace = text_of(document.value, "backtrace");
-    if (!backtrace.empty()) context.err << backtrace << (backtrace.ends_with('\n') ? "" : "\n");
-  }
   return std::unexpected(guest_failure(document.value));
 }
 
