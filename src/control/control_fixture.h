@@ -11,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -347,13 +348,15 @@ class TestNode {
   TestNode(const TestNode&) = delete;
   TestNode& operator=(const TestNode&) = delete;
 
-  // Keeps what it has.
+  // Keeps what it has. The control plane knows the node when this returns.
   void connect(Platform& platform) {
     disconnect();
     app_ = &platform.app();
     context_ = std::make_unique<asio::io_context>();
     asio::co_spawn(*context_, follow(), asio::bind_cancellation_slot(cancel_.slot(), [](std::exception_ptr) {}));
+    known_ = std::promise<void>();
     thread_ = std::jthread([this] { context_->run(); });
+    known_.get_future().wait();
   }
   void disconnect() {
     if (!context_) return;
@@ -390,6 +393,7 @@ class TestNode {
  private:
   Task<void> follow() {
     std::ignore = co_await report();
+    known_.set_value();
     while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
       auto desired = co_await app_->desired_state(NodeId(id_), state_.revision, Region(region_));
       if (!desired) co_return;
@@ -444,6 +448,7 @@ class TestNode {
   std::unique_ptr<asio::io_context> context_;
   asio::cancellation_signal cancel_;
   std::jthread thread_;
+  std::promise<void> known_;
   std::mutex mutex_;
   std::condition_variable changed_;
   DesiredState state_;

@@ -3,7 +3,11 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -11,6 +15,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "base/task.h"
@@ -107,7 +112,11 @@ class Home {
   // thread.
   template <class T>
   Task<T> run(Task<T> task) {
-    co_return co_await asio::co_spawn(executor_, count(std::move(task)), asio::use_awaitable);
+    if constexpr (std::is_void_v<T>) {
+      co_await cross(valued(std::move(task)));
+    } else {
+      co_return co_await cross(std::move(task));
+    }
   }
   // On the executor: until no task but the caller's is running.
   Task<void> alone() {
@@ -115,6 +124,40 @@ class Home {
   }
 
  private:
+  static Task<bool> valued(Task<void> task) {
+    co_await std::move(task);
+    co_return true;
+  }
+
+  // co_spawn itself hands a cancellation to another executor by a pointer that may be gone when it is taken up there
+  // (Boost 1.81), so that the signal is made here, lives as long as anybody may raise it, and is raised only at home.
+  template <class T>
+  Task<T> cross(Task<T> task) {
+    const asio::any_io_executor caller = co_await asio::this_coro::executor;
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, T)>(
+        [this, caller](auto handler, Task<T> begun) {
+          const auto cancel = std::make_shared<asio::cancellation_signal>();
+          auto slot = asio::get_associated_cancellation_slot(handler);
+          if (slot.is_connected()) {
+            slot.assign([home = executor_, cancel](asio::cancellation_type type) {
+              asio::post(home, [cancel, type] { cancel->emit(type); });
+            });
+          }
+          auto come_back = [handler = std::move(handler), slot, cancel, work = asio::make_work_guard(caller)](
+                               std::exception_ptr thrown, T value) mutable {
+            const auto executor = work.get_executor();
+            asio::post(executor, [handler = std::move(handler), slot, work = std::move(work), thrown,
+                                  value = std::move(value)]() mutable {
+              if (slot.is_connected()) slot.clear();
+              std::move(handler)(thrown, std::move(value));
+            });
+          };
+          asio::co_spawn(executor_, count(std::move(begun)),
+                         asio::bind_cancellation_slot(cancel->slot(), std::move(come_back)));
+        },
+        asio::use_awaitable, std::move(task));
+  }
+
   template <class T>
   Task<T> count(Task<T> task) {
     ++running_;
