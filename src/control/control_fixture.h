@@ -38,9 +38,17 @@ inline std::string tiny_module(std::string_view salt = "") {
   return bytes;
 }
 
+inline std::vector<std::unique_ptr<asio::io_context>>& retired_contexts() {
+  static std::vector<std::unique_ptr<asio::io_context>> contexts;
+  return contexts;
+}
+
+// Another thread may still be inside its last post to a context whose work is done (Asio unlocks, then signals), so
+// contexts of tests live on: one for each thread here, and those of nodes until the end.
 template <class T>
 T run(Task<T> task) {
-  asio::io_context context;
+  thread_local asio::io_context context;
+  context.restart();
   std::optional<T> result;
   asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
     if (thrown) std::rethrow_exception(thrown);
@@ -362,7 +370,7 @@ class TestNode {
     if (!context_) return;
     asio::post(*context_, [this] { cancel_.emit(asio::cancellation_type::terminal); });
     thread_.join();
-    context_.reset();
+    retired_contexts().push_back(std::move(context_));
   }
   // Changes its conduct and reports accordingly.
   void behave(Conduct conduct) {
