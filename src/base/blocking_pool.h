@@ -1,6 +1,7 @@
 // The one place where blocking work (SQL, files, compilation, compression) runs.
 #pragma once
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -24,8 +25,11 @@ class BlockingPool {
 
   template <class F, class T = std::invoke_result_t<F&>>
   Task<T> run(F work) {
+    // Work cannot be cancelled half-way; and Boost 1.81 hands a cancellation to another executor by a pointer that may
+    // be gone when it is taken up there.
     co_return co_await asio::co_spawn(
-        pool_, [work = std::move(work)]() mutable -> Task<T> { co_return work(); }, asio::use_awaitable);
+        pool_, [work = std::move(work)]() mutable -> Task<T> { co_return work(); },
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
   }
 
   [[nodiscard]] asio::thread_pool::executor_type executor() { return pool_.get_executor(); }

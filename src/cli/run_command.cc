@@ -29,6 +29,7 @@ struct RunOptions {
   bool network = false;
   int memory_mb = ResourceLimits{}.maxMemoryMB;
   int timeout_s = ResourceLimits{}.maxExecutionTimeSeconds;
+  std::uint32_t instances = limits::kPoolInstances;
   std::vector<std::string> words;  // parameters with --invoke, else the program's arguments
 };
 
@@ -115,7 +116,7 @@ class LocalRun {
  private:
   Result<> prepare(const std::string& bytes, wasm::Grant grant, const RunOptions& options, bool serving) {
     // A single call needs no pool; a server does.
-    HS_TRY(engine_, wasm::Engine::create({.pool_instances = serving ? limits::kPoolInstances : 0,
+    HS_TRY(engine_, wasm::Engine::create({.pool_instances = serving ? options.instances : 0,
                                           .pool_memory_bytes = limits::kPoolMemoryBytes,
                                           .tick = limits::kEpochTick,
                                           .wasi03 = true}));
@@ -234,6 +235,9 @@ void add_run_command(CLI::App& root, Context& context) {
       ->capture_default_str()
       ->check(CLI::Range(1, 86400))
       ->type_name("S");
+  command->add_option("--instances", options->instances, "With --listen: simultaneous core instances")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
   command
       ->add_option("WORDS", options->words,
                    "With --invoke: parameters, one JSON value each (a word that is no JSON is a string). "

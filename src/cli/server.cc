@@ -84,7 +84,7 @@ class Wired final : public LocalServer {
                   "cannot create the data folder " + settings.data.string() + ": " + code.message());
     }
     const auto data = std::filesystem::absolute(settings.data);
-    HS_TRY(engine_, wasm::Engine::create({.pool_instances = limits::kPoolInstances,
+    HS_TRY(engine_, wasm::Engine::create({.pool_instances = settings.instances,
                                           .pool_memory_bytes = limits::kPoolMemoryBytes,
                                           .tick = limits::kEpochTick,
                                           .wasi03 = settings.wasi03}));

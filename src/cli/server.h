@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "net/server.h"
 
@@ -22,6 +23,7 @@ struct ServerSettings {
   std::string region = "local";
   std::string environment = "development";
   bool wasi03 = false;
+  std::uint32_t instances = limits::kPoolInstances;  // simultaneous core instances; each reserves address space
 };
 
 class LocalServer {

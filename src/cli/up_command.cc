@@ -69,6 +69,9 @@ void add_up_command(CLI::App& root, Context& context) {
       ->check(CLI::IsMember({"development", "staging", "production"}))
       ->capture_default_str();
   command->add_flag("--wasi03", settings->wasi03, "Accept modules that need WASI 0.3 (experimental in the engine)");
+  command->add_option("--instances", settings->instances, "Simultaneous core instances; each reserves address space")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
   command->footer(
       "With --output json the first line on standard output, once it serves, is\n"
       "{\"ready\":true,\"api\":\"http://…\",\"gateway\":\"http://…\"}.\n"

@@ -26,8 +26,6 @@ struct Agent::Held {
 
 namespace {
 
-constexpr std::int64_t kNothingSeen = -1;  // below every revision: the first answer is always news
-
 Task<void> sleep_for(asio::any_io_executor home, std::chrono::milliseconds time) {
   asio::steady_timer timer(home, time);
   co_await timer.async_wait(asio::use_awaitable);
@@ -59,9 +57,7 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
                                              "Seconds from the binary at hand to ready, by node", latency_bounds(),
                                              {{"node", options_.node.str()}})),
       modules_ready_(parts.metrics.gauge("wasm.node.modules.ready", "Versions ready on the node",
-                                         {{"node", options_.node.str()}})) {
-  desired_.revision = kNothingSeen;
-}
+                                         {{"node", options_.node.str()}})) {}
 
 Agent::~Agent() = default;
 

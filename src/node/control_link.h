@@ -21,7 +21,7 @@ class ControlLink {
  public:
   virtual ~ControlLink() = default;
   // Waits until there is a desired state newer than `after` (at most limits::kLongPoll), then returns the newest one;
-  // the same revision as `after` means that nothing changed.
+  // the same revision as `after` means that nothing changed. 0: the node has seen nothing since it started.
   virtual Task<Result<DesiredState>> desired_state(std::int64_t after) = 0;
   virtual Task<Result<>> report(NodeReport report) = 0;
   // The binary, in pieces; verified against its digest by the link.

@@ -1,5 +1,6 @@
 #include "node/snapshot.h"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 
 namespace hotswap::node {
@@ -22,7 +23,8 @@ Task<void> Snapshot::publish(std::shared_ptr<const RouteTable> table) {
           slot->table.swap(next);
           co_return;
         },
-        asio::use_awaitable);
+        // A swap is never left half done.
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
   }
 }
 

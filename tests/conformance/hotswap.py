@@ -40,8 +40,9 @@ def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version) 
     argv = [*HOTSWAP, "run"]
     if wasi_world == "wasi:http/service":
         argv += ["--listen", "127.0.0.1:0"]
-    # The tests talk to servers that the runner itself starts on loopback.
-    if "http" in proposals or "sockets" in proposals:
+    # They talk to servers that the runner starts on loopback, or make sockets of their own; some of the latter do not say
+    # that they need the proposal.
+    if "http" in proposals or "sockets" in proposals or Path(test_path).name.startswith("sockets-"):
         argv += ["--network"]
     for name, value in environment.items():
         argv += ["--env", f"{name}={value}"]

@@ -117,8 +117,9 @@ std::string sample(const std::string& name) {
 }
 
 Server::Server(const std::string& data)
-    : child_({"up", "--data", data, "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--threads", "2", "--output",
-              "json"}) {
+    : child_({"up", "--data", data, "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--threads", "2",
+              // The thread sanitizer leaves too little address space for more.
+              "--instances", "16", "--output", "json"}) {
   const std::string line = child_.out_line();
   if (line.empty()) throw std::runtime_error("hotswap up ended: " + child_.wait().err);
   const auto ready = boost::json::parse(line);

@@ -216,7 +216,8 @@ TEST_F(UpTest, ExposesHealthAndMetrics) {
 TEST_F(UpTest, ASecondServerOnTheSamePortSaysSo) {
   const std::string port = server_->api().substr(std::string("http://").size());
   Folder other;
-  const auto ended = run({"up", "--data", other.path(), "--api", port, "--gateway", "127.0.0.1:0"});
+  const auto ended =
+      run({"up", "--data", other.path(), "--api", port, "--gateway", "127.0.0.1:0", "--instances", "16"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.err, HasSubstr(port.substr(port.find(':') + 1)));
 }
