@@ -1,4 +1,5 @@
-// A deployment: the wish to bring one version to some regions or nodes (source 000, ModuleDeployment; FR-WASM-002, 007).
+// A deployment: the wish to bring one version to some regions or nodes (source 000, ModuleDeployment; FR-WASM-002,
+// 007).
 #pragma once
 
 #include <optional>

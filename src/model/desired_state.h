@@ -25,7 +25,8 @@ struct DesiredVersion {
   std::optional<HealthCheck> healthCheck;
   bool operator==(const DesiredVersion&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DesiredVersion, (), (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
+BOOST_DESCRIBE_STRUCT(DesiredVersion, (),
+                      (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
 
 struct DesiredState {
   std::int64_t revision = 0;  // grows with every change

@@ -16,9 +16,9 @@ enum class NetworkAccess { Disabled, AllowList, Unrestricted };
 BOOST_DESCRIBE_ENUM(NetworkAccess, Disabled, AllowList, Unrestricted)
 
 struct ResourceLimits {
-  int maxMemoryMB = 128;             // MiB over all memories and tables of a call, 1–512
-  int maxCpuPercent = 50;            // of one core, 1–100
-  int maxExecutionTimeSeconds = 30;  // wall time of a call, 1–300
+  int maxMemoryMB = 128;               // MiB over all memories and tables of a call, 1–512
+  int maxCpuPercent = 50;              // of one core, 1–100
+  int maxExecutionTimeSeconds = 30;    // wall time of a call, 1–300
   int maxConcurrentInvocations = 100;  // per version and node, 1–1000
   FilesystemAccess filesystemAccess = FilesystemAccess::ReadOnly;
   // Guest paths such as "/data". Each is a private folder that the node keeps for this module's name; nothing else of
