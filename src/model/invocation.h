@@ -1,4 +1,4 @@
-// One call of an exported function and what came of it (source 000, InvocationResult).
+// One call of an exported function, and the ways in which it may fail. Its result is written by node/gateway.
 #pragma once
 
 #include <optional>
@@ -33,24 +33,5 @@ struct ExecuteRequest {
   BytesEncoding bytes = BytesEncoding::array;
 };
 BOOST_DESCRIBE_STRUCT(ExecuteRequest, (), (module, moduleId, function, params, region, bytes))
-
-// `returnValue` is JSON text and is embedded as it is.
-struct InvocationResult {
-  bool success = false;
-  std::string returnValue = "null";
-  std::optional<GuestFailure> errorType;
-  std::optional<std::string> errorMessage;
-  std::optional<std::string> backtrace;
-  std::optional<int> exitCode;
-  double durationMs = 0;
-  std::uint64_t memoryUsedBytes = 0;
-  double cpuMs = 0;
-  TimePoint timestamp;
-  std::string moduleId;
-  std::string nodeId;
-  std::string traceId;
-  std::string stdoutText;
-  std::string stderrText;
-};
 
 }  // namespace hotswap
