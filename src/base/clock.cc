@@ -33,12 +33,24 @@ TimePoint SystemClock::now() const { return std::chrono::floor<milliseconds>(std
 SteadyPoint SystemClock::steady() const { return std::chrono::steady_clock::now(); }
 
 std::string to_rfc3339(TimePoint time) {
-  const auto day = std::chrono::floor<days>(time);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss clock{time - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  // Nearly every time that is written is of the second that this thread wrote last: only the milliseconds change.
+  thread_local std::chrono::sys_seconds last = std::chrono::sys_seconds::max();
+  thread_local std::string text;
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  if (second != last) {
+    const auto day = std::chrono::floor<days>(second);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss clock{second - day};
+    text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                       clock.minutes().count(), clock.seconds().count());
+    last = second;
+  }
+  auto milliseconds_left = std::chrono::floor<milliseconds>(time - second).count();
+  for (std::size_t at = text.size() - 2; milliseconds_left > 0 || text[at] != '.'; --at, milliseconds_left /= 10) {
+    text[at] = static_cast<char>('0' + milliseconds_left % 10);
+  }
+  return text;
 }
 
 Result<TimePoint> parse_rfc3339(std::string_view text) {

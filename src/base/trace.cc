@@ -1,13 +1,17 @@
 #include "base/trace.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 
 #include "base/limits.h"
 
 namespace hotswap {
 namespace {
+
+// Sixteen lower-case digits. Every reply carries some, so this is worth more than a format string.
+void write_hex(char* at, std::uint64_t value) noexcept {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (int i = 15; i >= 0; --i, value >>= 4) at[i] = kDigits[value & 0xf];
+}
 
 std::optional<std::uint64_t> parse_hex(std::string_view text) {
   std::uint64_t value = 0;
@@ -25,10 +29,20 @@ std::optional<std::uint64_t> parse_hex(std::string_view text) {
 
 }  // namespace
 
-std::string TraceContext::trace_id() const { return fmt::format("{:016x}{:016x}", trace_high, trace_low); }
+std::string TraceContext::trace_id() const {
+  std::string out(32, '0');
+  write_hex(out.data(), trace_high);
+  write_hex(out.data() + 16, trace_low);
+  return out;
+}
 
 std::string TraceContext::traceparent() const {
-  return fmt::format("00-{:016x}{:016x}-{:016x}-{:02x}", trace_high, trace_low, span, sampled ? 1 : 0);
+  std::string out("00-00000000000000000000000000000000-0000000000000000-00");
+  write_hex(out.data() + 3, trace_high);
+  write_hex(out.data() + 19, trace_low);
+  write_hex(out.data() + 36, span);
+  out.back() = sampled ? '1' : '0';
+  return out;
 }
 
 std::optional<TraceContext> parse_traceparent(std::string_view header) {
@@ -74,8 +88,8 @@ Span& Span::operator=(Span&& other) noexcept {
 
 Span::~Span() { end(); }
 
-void Span::attribute(std::string_view name, boost::json::value value) {
-  if (tracer_ != nullptr) record_.attributes.emplace_back(name, std::move(value));
+void Span::attribute(std::string_view name, std::string_view text) {
+  if (tracer_ != nullptr) record_.attributes.emplace_back(name, boost::json::string(text));
 }
 
 void Span::end() noexcept {

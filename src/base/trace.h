@@ -3,6 +3,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <concepts>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -55,9 +56,10 @@ class Span {
   ~Span();
 
   [[nodiscard]] const TraceContext& context() const noexcept { return record_.context; }
-  void attribute(std::string_view name, boost::json::value value);
-  void attribute(std::string_view name, std::string_view text) {
-    attribute(name, boost::json::value(boost::json::string(text)));
+  // Costs nothing where the trace is not sampled.
+  void attribute(std::string_view name, std::string_view text);
+  void attribute(std::string_view name, std::integral auto number) {
+    if (tracer_ != nullptr) record_.attributes.emplace_back(name, number);
   }
   void attribute(std::string_view name, const std::string& text) { attribute(name, std::string_view(text)); }
   void attribute(std::string_view name, const char* text) { attribute(name, std::string_view(text)); }

@@ -24,7 +24,7 @@ Connection::Connection(std::shared_ptr<Listener> listener, Socket socket, tcp::e
 }
 
 Connection::~Connection() {
-  unlink();
+  ConnectionHook::unlink();
   listener_->removed();
 }
 
@@ -37,6 +37,8 @@ Task<void> Connection::run() {
       const auto [data, size] = in_.room(listener_->shared().options.header_bytes + 1);
       auto [error, count] = co_await socket_.async_read_some(asio::mutable_buffer(data, size), kAwait);
       if (error) {
+        if (unsent_ && !co_await send_unsent()) co_return;
+        if (error == asio::error::operation_aborted && !expired_ && !broken_) continue;  // by flush()
         if (!expired_ || wait_ != Wait::kHead || broken_) co_return;
         disarm();
         parsed = refuse(408, "timeout", "Request Timeout", "the request's head did not arrive in time");
@@ -47,6 +49,7 @@ Task<void> Connection::run() {
       parsed = parse_head();
     }
     disarm();
+    if (unsent_ && !co_await send_unsent()) co_return;
     identify();
     listener_->shared().requests.add();
     if (parsed == Parsed::kBad) {
@@ -192,6 +195,7 @@ Task<bool> Connection::settle(std::exception_ptr thrown) {
   } else if (reply_ != Reply::kDone && !broken_) {
     log_failure(reply_ == Reply::kNone ? "the handler sent no reply" : "the handler did not finish its reply");
   }
+  if (unsent_ && !co_await send_unsent()) co_return false;
   if (reply_ == Reply::kBegun) abort();
   if (broken_) co_return false;
   if (reply_ == Reply::kNone) {

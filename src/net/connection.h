@@ -22,9 +22,11 @@ namespace hotswap::net {
 class Listener;
 
 using ConnectionHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using UnsentHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct UnsentTag>,
+                                                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 // Owned by its coroutine; everything runs on the listener's thread.
-class Connection final : public Exchange, public ConnectionHook {
+class Connection final : public Exchange, public ConnectionHook, public UnsentHook {
  public:
   // Its executor's type is that of the coroutines: completions resume them right away, where another type, even the
   // cheaper concrete one, would send each through an executor's queue function.
@@ -44,6 +46,8 @@ class Connection final : public Exchange, public ConnectionHook {
   void begin_drain();
   // Breaks the connection and cancels the handler. May destroy the connection.
   void cut();
+  // Sends a reply that reply() left to the listener, as far as the socket takes it; run() sends the rest.
+  void flush();
   [[nodiscard]] asio::cancellation_slot cancellation() noexcept { return cancellation_.slot(); }
 
   // ---- Exchange: the request (connection_request.cc)
@@ -108,6 +112,9 @@ class Connection final : public Exchange, public ConnectionHook {
   // Adds Connection and the empty line.
   void end_head();
   Task<Result<>> send(Parts parts);
+  // Whether the reply in out_ may wait for the others of this turn of the loop.
+  [[nodiscard]] bool may_wait() const;
+  Task<bool> send_unsent();
   Task<Result<>> send_rest(Parts parts, std::size_t sent);
   [[nodiscard]] std::unexpected<Error> broken();
   void shut() noexcept;
@@ -128,6 +135,7 @@ class Connection final : public Exchange, public ConnectionHook {
   std::optional<Error> body_error_;
   SteadyPoint deadline_ = SteadyPoint::max();
   std::uint64_t body_left_ = 0;  // of a reply of known size
+  std::size_t sent_ = 0;         // of out_, where unsent_
   Wait wait_ = Wait::kNothing;
   Reply reply_ = Reply::kNone;
   bool broken_ = false;         // nothing can be read or written any more
@@ -138,6 +146,7 @@ class Connection final : public Exchange, public ConnectionHook {
   bool chunked_reply_ = false;
   bool drop_body_ = false;  // HEAD and statuses without a body
   bool sized_reply_ = false;
+  bool unsent_ = false;  // out_ holds the rest of a reply that is done
 };
 
 }  // namespace hotswap::net

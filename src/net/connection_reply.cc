@@ -61,6 +61,12 @@ Task<Result<>> Connection::reply(unsigned status, std::string_view content_type,
     out_ += body;
     body = {};
   }
+  if (body.empty() && may_wait()) {
+    sent_ = 0;
+    unsent_ = true;
+    listener_->flush_later(*this);
+    co_return Result<>{};
+  }
   const Parts parts{buffer(out_), buffer(body)};
   const ssize_t sent = broken_ ? -1 : try_send(socket_.native_handle(), parts);
   if (sent < 0) co_return broken();
@@ -164,6 +170,30 @@ void Connection::end_head() {
     out_ += "Connection: keep-alive\r\n";
   }
   out_ += "\r\n";
+}
+
+bool Connection::may_wait() const { return !close_ && !broken_ && parser_->is_done() && listener_->shares_turn(); }
+
+void Connection::flush() {
+  if (broken_ || !unsent_) return;
+  const ssize_t sent =
+      try_send(socket_.native_handle(), std::array{asio::const_buffer(out_.data(), out_.size()) + sent_});
+  if (sent < 0) return shut();
+  sent_ += static_cast<std::size_t>(sent);
+  unsent_ = sent_ < out_.size();
+  if (unsent_ && (wait_ == Wait::kRequest || wait_ == Wait::kHead)) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);  // the client does not read: run() waits for it instead
+  }
+}
+
+Task<bool> Connection::send_unsent() {
+  if (UnsentHook::is_linked()) UnsentHook::unlink();
+  unsent_ = false;
+  const Wait interrupted = wait_;
+  const auto rest = co_await send_rest({buffer(out_)}, sent_);
+  if (rest && interrupted != Wait::kNothing) arm(interrupted);
+  co_return rest.has_value();
 }
 
 Task<Result<>> Connection::send(Parts parts) {

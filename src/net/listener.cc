@@ -21,6 +21,9 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::deferred);
 constexpr std::chrono::milliseconds kAcceptPause{100};
+// Replies that are sent together, and how long the first of them may wait for the others.
+constexpr std::size_t kUnsentReplies = 32;
+constexpr std::chrono::microseconds kUnsentTime{400};
 
 std::chrono::milliseconds sweep_period(const ServerTimeouts& timeouts) {
   const auto shortest = std::min({timeouts.idle, timeouts.head, timeouts.body_progress, timeouts.linger});
@@ -159,6 +162,7 @@ void Listener::close() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   sweep_timer_.cancel();
+  flush();
   std::ignore = cut_all();
 }
 
@@ -169,6 +173,33 @@ std::size_t Listener::cut_all() {
     connection.cut();
   }
   return count;
+}
+
+void Listener::flush_later(Connection& connection) {
+  const SteadyPoint now = std::chrono::steady_clock::now();
+  if (unsent_.empty()) {
+    unsent_count_ = 0;
+    unsent_since_ = now;
+  }
+  unsent_.push_back(connection);
+  if (++unsent_count_ >= kUnsentReplies || now - unsent_since_ >= kUnsentTime) {
+    flush();
+  } else if (!flush_posted_) {
+    // Runs behind everything that is ready now.
+    flush_posted_ = true;
+    asio::post(executor_, [self = shared_from_this()] {
+      self->flush_posted_ = false;
+      self->flush();
+    });
+  }
+}
+
+void Listener::flush() {
+  while (!unsent_.empty()) {
+    Connection& connection = unsent_.front();
+    unsent_.pop_front();
+    connection.flush();
+  }
 }
 
 void Listener::add(Connection& connection) {

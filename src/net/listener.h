@@ -53,12 +53,19 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void add(Connection& connection);
   void removed() noexcept;
 
+  // Whether other connections may have replies to send in this turn of the loop.
+  [[nodiscard]] bool shares_turn() const noexcept { return connection_count_ > 1; }
+  // Sends the connection's reply together with the others of this turn: each send to a client that sleeps wakes it, and
+  // waking costs more than sending.
+  void flush_later(Connection& connection);
+
  private:
   Task<void> accept_loop();
   Task<void> sweep_loop();
   void accepted(Connection::Socket socket, const tcp::endpoint& peer);
   void accept_backlog();
   std::size_t cut_all();
+  void flush();
 
   asio::any_io_executor executor_;
   std::shared_ptr<const ServerShared> shared_;
@@ -69,6 +76,12 @@ class Listener : public std::enable_shared_from_this<Listener> {
                          boost::intrusive::constant_time_size<false>>
       connections_;
   std::size_t connection_count_ = 0;
+  boost::intrusive::list<Connection, boost::intrusive::base_hook<UnsentHook>,
+                         boost::intrusive::constant_time_size<false>>
+      unsent_;
+  std::size_t unsent_count_ = 0;
+  SteadyPoint unsent_since_;
+  bool flush_posted_ = false;
   std::chrono::milliseconds period_;
   SteadyPoint now_;
   std::array<std::uint64_t, 4> random_state_{};

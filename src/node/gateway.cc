@@ -72,7 +72,18 @@ void append_text_member(std::string& out, std::string_view name, std::string_vie
   append_json_string(out, text);
 }
 
-double milliseconds_of(std::chrono::nanoseconds time) { return static_cast<double>(time.count()) / 1e6; }
+// `time` in milliseconds with four decimals.
+void append_milliseconds_member(std::string& out, std::string_view name, std::chrono::nanoseconds time) {
+  constexpr std::int64_t kUnit = 100;  // nanoseconds
+  constexpr std::int64_t kUnitsInMillisecond = 10'000;
+  const auto units = (std::max<std::int64_t>(time.count(), 0) + kUnit / 2) / kUnit;
+  out += ",\"";
+  out += name;
+  out += "\":";
+  out += fmt::format_int(units / kUnitsInMillisecond).c_str();
+  out += '.';
+  out += fmt::format_int(kUnitsInMillisecond + units % kUnitsInMillisecond).c_str() + 1;  // without the leading 1
+}
 
 }  // namespace
 
@@ -147,9 +158,10 @@ std::string Gateway::result_json(const ReadyVersion& version, const CallOutcome&
   } else {
     out += ",\"errorType\":null,\"errorMessage\":null";
   }
-  fmt::format_to(std::back_inserter(out), ",\"durationMs\":{:.4f},\"cpuMs\":{:.4f},\"memoryUsedBytes\":{}",
-                 milliseconds_of(outcome.usage.wall), milliseconds_of(outcome.usage.cpu),
-                 outcome.usage.peak_memory_bytes);
+  append_milliseconds_member(out, "durationMs", outcome.usage.wall);
+  append_milliseconds_member(out, "cpuMs", outcome.usage.cpu);
+  out += ",\"memoryUsedBytes\":";
+  out += fmt::format_int(outcome.usage.peak_memory_bytes).c_str();
   append_text_member(out, "timestamp", to_rfc3339(clock_.now()));
   append_text_member(out, "moduleId", version.id.str());
   append_text_member(out, "nodeId", node_.str());
