@@ -1,5 +1,5 @@
 // Every fixed bound of the product, in one table. What a deployment may change stands in the settings instead
-// (src/cli/settings.h); what a module states for itself stands in ResourceLimits (src/model/limits.h).
+// (src/cli/server.h); what a module states for itself stands in ResourceLimits (src/model/resource_limits.h).
 #pragma once
 
 #include <chrono>
@@ -57,6 +57,8 @@ inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desi
 inline constexpr milliseconds kControlRetry{500};      // after the control plane did not answer
 inline constexpr milliseconds kCountInterval{1000};    // between reports of invocation counts
 inline constexpr milliseconds kHealthCheckRetry{200};  // between two tries of a failing health check
+
+inline constexpr std::uint64_t kCodeCacheBytes = 4096 * kMiB;  // machine code on disk; the least recently used goes
 
 // ---- observability ----------------------------------------------------------------------------------------------
 inline constexpr std::size_t kSpansKept = 4096;
