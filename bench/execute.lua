@@ -23,10 +23,4 @@ request = function()
   return requests[serial]
 end
 
-
-done = function(summary, latency, _)
-  io.write(string.format(
-    'JSON {"requests":%d,"seconds":%f,"p50Us":%d,"p99Us":%d,"failures":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout))
-end
+dofile(debug.getinfo(1, "S").source:sub(2):match(".*/") .. "summary.lua")

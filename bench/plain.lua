@@ -1,7 +1,2 @@
--- A plain GET of the URL's own path, with the same summary line as execute.lua.
-done = function(summary, latency, _)
-  io.write(string.format(
-    'JSON {"requests":%d,"seconds":%f,"p50Us":%d,"p99Us":%d,"failures":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout))
-end
+-- A plain GET of the URL's own path.
+dofile(debug.getinfo(1, "S").source:sub(2):match(".*/") .. "summary.lua")

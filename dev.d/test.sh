@@ -70,14 +70,14 @@ command_coverage() {
   samples/build
   timed "Building coverage" build_preset coverage
   rm -rf "$profiles"
-  # %m: one file for each program; processes of the same program merge into it.
-  LLVM_PROFILE_FILE=$profiles/%m_%4m.profraw timed "Tests" run_ctest coverage
+  # %4m: four files for each program, into which its processes merge.
+  LLVM_PROFILE_FILE=$profiles/%4m.profraw timed "Tests" run_ctest coverage
   for program in "$folder"/hotswap "$folder"/*_test; do
     [[ ! -x $program ]] || objects+=(-object "$program")
   done
   llvm-profdata-19 merge -sparse "$profiles"/*.profraw -o "$profiles/all.profdata"
   llvm-cov-19 export --summary-only --instr-profile "$profiles/all.profdata" \
-    --ignore-filename-regex '(_test\.cc|_fixture\.(h|cc))$' "${objects[@]}" "$repository/src" >"$profiles/summary.json"
+    --ignore-filename-regex '(_test\.cc|_fixture\.(h|cc))$' "${objects[@]}" -sources "$repository/src" >"$profiles/summary.json"
   python3 dev.d/coverage.py "$profiles/summary.json" "$repository/src" 85
   closing_line
 }

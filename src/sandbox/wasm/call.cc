@@ -6,11 +6,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 #include "sandbox/wasm/engine.h"
 
 namespace hotswap::wasm {
+namespace {
+
+// Nullopt where the guest did not fail.
+std::optional<GuestFailure> guest_failure(eng_outcome outcome) {
+  static constexpr auto kFailures = std::to_array<std::pair<eng_outcome, GuestFailure>>({
+      {ENG_OUTCOME_TRAP, GuestFailure::Trap},
+      {ENG_OUTCOME_OUT_OF_MEMORY, GuestFailure::OutOfMemory},
+      {ENG_OUTCOME_OUTPUT_TOO_LARGE, GuestFailure::OutputTooLarge},
+      {ENG_OUTCOME_EXIT, GuestFailure::Exit},
+      {ENG_OUTCOME_CANCELLED, GuestFailure::Cancelled},
+      {ENG_OUTCOME_NO_RESPONSE, GuestFailure::NoResponse},
+  });
+  const auto found = std::ranges::find(kFailures, outcome, &std::pair<eng_outcome, GuestFailure>::first);
+  return found == kFailures.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
 
 class WakeSignal {
  public:
@@ -148,32 +166,14 @@ Result<CallOutcome> Call::outcome() const {
     out.message = fmt::format("the call did not end within {} s", static_cast<double>(budget_.wall.count()) / 1000.0);
     return out;
   }
-  switch (result.outcome) {
-    case ENG_OUTCOME_OK:
-      return out;
-    case ENG_OUTCOME_TRAP:
-      out.failure = GuestFailure::Trap;
-      return out;
-    case ENG_OUTCOME_OUT_OF_MEMORY:
-      out.failure = GuestFailure::OutOfMemory;
-      return out;
-    case ENG_OUTCOME_OUTPUT_TOO_LARGE:
-      out.failure = GuestFailure::OutputTooLarge;
-      return out;
-    case ENG_OUTCOME_EXIT:
-      out.failure = GuestFailure::Exit;
-      return out;
-    case ENG_OUTCOME_CANCELLED:
-      out.failure = GuestFailure::Cancelled;
-      out.message = "the client left before the call ended";
-      return out;
-    case ENG_OUTCOME_NO_RESPONSE:
-      out.failure = GuestFailure::NoResponse;
-      return out;
-    case ENG_OUTCOME_POOL_EXHAUSTED:
-      return fail(ErrorKind::kUnavailable, "no free instance slot on this node; try again");
-    case ENG_OUTCOME_INTERNAL:
-      break;
+  if (result.outcome == ENG_OUTCOME_OK) return out;
+  if (const auto failure = guest_failure(result.outcome)) {
+    out.failure = failure;
+    if (failure == GuestFailure::Cancelled) out.message = "the client left before the call ended";
+    return out;
+  }
+  if (result.outcome == ENG_OUTCOME_POOL_EXHAUSTED) {
+    return fail(ErrorKind::kUnavailable, "no free instance slot on this node; try again");
   }
   return fail(ErrorKind::kInternal, "the engine failed: " + out.message);
 }
