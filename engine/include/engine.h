@@ -236,11 +236,11 @@ typedef struct {
   uint64_t peak_memory_bytes; /* over all memories and tables */
   uint64_t cpu_nanoseconds;   /* time spent inside polls */
   uint64_t wall_nanoseconds;  /* from creation to the end, or until now */
-  uint32_t yields;        /* epoch interruptions */
-  eng_slice value;        /* JSON result of a function; "null" where it has none */
-  eng_slice message;      /* why it failed, one line */
-  eng_slice backtrace;    /* wasm frames, one a line, innermost first */
-  eng_slice stdout_bytes; /* captured */
+  uint32_t yields;            /* epoch interruptions */
+  eng_slice value;            /* JSON result of a function; "null" where it has none */
+  eng_slice message;          /* why it failed, one line */
+  eng_slice backtrace;        /* wasm frames, one a line, innermost first */
+  eng_slice stdout_bytes;     /* captured */
   eng_slice stderr_bytes;
 } eng_result;
 

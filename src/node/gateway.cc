@@ -159,10 +159,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   span.attribute("moduleId", chosen->version->id.str());
   span.attribute("function", parsed->request.function);
   const auto outcome = co_await chosen->version->workload->invoke(
-      {.function = parsed->request.function,
-       .params = parsed->params,
-       .bytes = parsed->request.bytes},
-      &exchange);
+      {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes}, &exchange);
   if (!outcome) {
     span.fail();
     (void)co_await net::reply_problem(exchange, outcome.error());

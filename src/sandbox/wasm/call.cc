@@ -96,10 +96,7 @@ class WakeSignal {
 void Call::Release::operator()(WakeSignal* signal) const noexcept { signal->release(); }
 
 Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget)
-    : home_(std::move(home)),
-      budget_(budget),
-      signal_(new WakeSignal(home_)),
-      handle_(handle) {}
+    : home_(std::move(home)), budget_(budget), signal_(new WakeSignal(home_)), handle_(handle) {}
 
 Call::~Call() = default;
 
