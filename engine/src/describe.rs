@@ -1,9 +1,13 @@
 //! Validates a binary and says what is in it, without compiling.
 
 use crate::abi::{ErrorKind, Failure, Fallible};
-use rayon::prelude::*;
+use crate::limits::lock;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::thread;
 use wasmparser::component_types::{ComponentDefinedType, ComponentEntityType, ComponentValType};
 use wasmparser::types::{EntityType, Types, TypesRef};
 use wasmparser::{
@@ -29,17 +33,38 @@ pub fn describe(bytes: &[u8]) -> Fallible<String> {
 
 type Function<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
 
-/// Function bodies are most of a binary and independent of each other.
+/// What one thread takes at a time, and how much code is worth another thread.
+const FUNCTIONS_AT_A_TIME: usize = 16;
+const BYTES_WORTH_A_THREAD: usize = 128 * 1024;
+
+/// Function bodies are most of a binary and independent of each other, so a large one is validated by every core. The
+/// threads are new ones: the scheduler puts those on idle cores, where it often leaves a pool's on the waker's.
 fn validate_functions(functions: Vec<Function<'_>>) -> Result<()> {
-    functions.into_par_iter().with_min_len(16).try_for_each_init(
-        FuncValidatorAllocations::default,
-        |allocations, (function, body)| {
-            let mut validator = function.into_validator(std::mem::take(allocations));
-            validator.validate(&body)?;
-            *allocations = validator.into_allocations();
-            Ok(())
-        },
-    )
+    let bytes: usize = functions.iter().map(|(_, body)| body.range().len()).sum();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let queue = Mutex::new(functions.into_iter());
+    let work = || {
+        let mut allocations = FuncValidatorAllocations::default();
+        loop {
+            let taken: Vec<_> = lock(&queue).by_ref().take(FUNCTIONS_AT_A_TIME).collect();
+            if taken.is_empty() {
+                return Ok(());
+            }
+            for (function, body) in taken {
+                let mut validator = function.into_validator(allocations);
+                validator.validate(&body)?;
+                allocations = validator.into_allocations();
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let others = cores.min(bytes / BYTES_WORTH_A_THREAD).saturating_sub(1);
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        others
+            .into_iter()
+            .fold(mine, |result, other| result.and(other.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    })
 }
 
 /// One pass over the binary, everything validated but the function bodies.
