@@ -152,7 +152,11 @@ Task<Result<ReportReply>> App::report(NodeReport report) {
 }
 
 Task<Result<>> App::introduce(NodeDescription node) {
-  co_return co_await wiring_->home.run(wiring_->nodes.introduce(std::move(node)));
+  co_return co_await wiring_->home.run([](Wiring& wiring, NodeDescription about) -> Task<Result<>> {
+    HS_CO_CHECK(co_await wiring.nodes.introduce(std::move(about)));
+    wiring.fleet.expect_registered();
+    co_return Result<>{};
+  }(*wiring_, std::move(node)));
 }
 
 Task<Result<std::string>> App::create_join_token(JoinTokenRequest request) {

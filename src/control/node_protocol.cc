@@ -39,7 +39,12 @@ Task<Result<NodeId>> NodeProtocol::admit(const net::Exchange& exchange) {
 Task<Result<>> NodeProtocol::join(net::Exchange& exchange) {
   HS_CO_TRY(auto node, co_await read_body<NodeDescription>(exchange));
   const std::string location = "/api/v1/wasm/nodes/" + node.nodeId.str();
-  HS_CO_TRY(const auto issued, co_await parts_.home.run(parts_.registry.join(bearer(exchange), std::move(node))));
+  HS_CO_TRY(const auto issued, co_await parts_.home.run([](Parts parts, std::string token,
+                                                           NodeDescription about) -> Task<Result<IssuedCredential>> {
+    HS_CO_TRY(auto credential, co_await parts.registry.join(std::move(token), std::move(about)));
+    parts.fleet.expect_registered();
+    co_return credential;
+  }(parts_, bearer(exchange), std::move(node))));
   const std::array headers{net::Header{"Location", location}, net::Header{"Cache-Control", "no-store"}};
   co_return co_await exchange.reply(201, "application/json", to_json_text(issued), headers);
 }
