@@ -34,19 +34,18 @@ command_fmt() {
   cargo fmt --manifest-path engine/Cargo.toml
 }
 
+# fuzz [SECONDS [NAME]]: each target for so long. What it learns stays in the cache; what breaks it, in the build folder.
 command_fuzz() {
-  local seconds=${1:-60} target
-  if [[ ! -f fuzz/CMakeLists.txt ]]; then
-    say "There are no fuzz targets yet"
-    return
-  fi
+  local seconds=${1:-60} name source corpus
   command_setup
-  timed "Building fuzz" build_preset fuzz
-  for target in "$HOTSWAP_BUILD"/fuzz/fuzz/fuzz_*; do
-    [[ -x $target ]] || continue
-    mkdir -p "$HOTSWAP_CACHE/corpus/${target##*/}"
-    timed "${target##*/} for $seconds s" "$target" -max_total_time="$seconds" -print_final_stats=1 \
-      "$HOTSWAP_CACHE/corpus/${target##*/}"
+  timed "Building fuzz" build_preset fuzz fuzz_targets
+  for source in fuzz/*.cc; do
+    [[ -z ${2:-} || $source == "fuzz/$2.cc" ]] || continue
+    name=$(basename "$source" .cc)
+    corpus=$HOTSWAP_CACHE/corpus/$name
+    mkdir -p "$corpus"
+    timed "fuzz_$name for $seconds s" "$HOTSWAP_BUILD/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
+      -print_final_stats=1 -verbosity=0 -artifact_prefix="$HOTSWAP_BUILD/fuzz/" "$corpus" "fuzz/corpus/$name"
   done
 }
 

@@ -235,8 +235,7 @@ typedef struct {
   int32_t exit_code;
   uint64_t peak_memory_bytes; /* over all memories and tables */
   uint64_t cpu_nanoseconds;   /* time spent inside polls */
-  uint64_t wall_nanoseconds;  /* from creation to the end */
-  uint64_t instantiate_nanoseconds;
+  uint64_t wall_nanoseconds;  /* from creation to the end, or until now */
   uint32_t yields;        /* epoch interruptions */
   eng_slice value;        /* JSON result of a function; "null" where it has none */
   eng_slice message;      /* why it failed, one line */

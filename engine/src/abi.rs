@@ -250,7 +250,6 @@ pub struct CallResult {
     pub peak_memory_bytes: u64,
     pub cpu_nanoseconds: u64,
     pub wall_nanoseconds: u64,
-    pub instantiate_nanoseconds: u64,
     pub yields: u32,
     pub value: Slice,
     pub message: Slice,

@@ -15,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll as Polled, Waker};
-use std::time::{Duration, Instant};
 use wasmtime::component::Val as WitVal;
 use wasmtime::{Error, PoolConcurrencyLimitError, Result, Store, Trap, UpdateDeadline, Val, WasmBacktrace, bail};
 use wasmtime_wasi::I32Exit;
@@ -39,10 +38,9 @@ pub struct Call {
     pub event: Event,
     ended: Option<Ended>,
     command: bool,
-    waiting: bool,
-    created: Instant,
-    cpu: Duration,
-    wall: Duration,
+    cpu_nanoseconds: u64,
+    /// None while the call runs.
+    wall_nanoseconds: Option<u64>,
     engine: Arc<Engine>,
 }
 
@@ -130,10 +128,8 @@ impl Call {
             event: Event::None,
             ended: None,
             command,
-            waiting: false,
-            created: Instant::now(),
-            cpu: Duration::ZERO,
-            wall: Duration::ZERO,
+            cpu_nanoseconds: 0,
+            wall_nanoseconds: None,
             engine,
         }
     }
@@ -142,21 +138,16 @@ impl Call {
         let engine = self.engine.clone();
         let _polling = engine.polling();
         self.shared.begin_poll(waker);
-        let began = Instant::now();
         let poll = self.advance();
-        self.cpu += began.elapsed();
+        self.cpu_nanoseconds += self.shared.turn();
         // Unless it says that the call waits, the caller polls again of its own accord.
         self.shared.end_poll(poll == Poll::Pending);
-        self.waiting = poll == Poll::Pending;
         poll
     }
 
     fn advance(&mut self) -> Poll {
         if let Some(poll) = self.next_event() {
             return poll;
-        }
-        if self.waiting {
-            self.shared.resumed.store(true, Relaxed);
         }
         let waker = Waker::from(self.shared.clone());
         let mut context = Context::from_waker(&waker);
@@ -239,12 +230,11 @@ impl Call {
         let _polling = engine.polling();
         // A destructor's panic has nobody left to tell.
         let _ = catch_unwind(AssertUnwindSafe(|| self.running = None));
-        self.wall = self.created.elapsed();
+        self.wall_nanoseconds = Some(self.shared.age());
         self.ended = Some(Ended { outcome, exit_code: 0, value: Vec::new(), message, backtrace: String::new() });
     }
 
     pub fn result(&self) -> abi::CallResult {
-        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let empty = Ended {
             outcome: Outcome::Internal,
             exit_code: 0,
@@ -258,9 +248,8 @@ impl Call {
             outcome: ended.outcome,
             exit_code: ended.exit_code,
             peak_memory_bytes: self.shared.peak_memory.load(Relaxed),
-            cpu_nanoseconds: nanoseconds(self.cpu),
-            wall_nanoseconds: nanoseconds(self.wall),
-            instantiate_nanoseconds: self.shared.instantiate_nanoseconds.load(Relaxed),
+            cpu_nanoseconds: self.cpu_nanoseconds,
+            wall_nanoseconds: self.wall_nanoseconds.unwrap_or_else(|| self.shared.age()),
             yields: self.shared.yields.load(Relaxed),
             value: abi::Slice::of(&ended.value),
             message: abi::Slice::of(ended.message.as_bytes()),
@@ -286,39 +275,26 @@ fn prepare(image: &Image, grants: Grants) -> Fallible<(Arc<Shared>, Store<State>
     let mut store = Store::new(&image.engine.wasmtime, state);
     store.set_hostcall_fuel(usize::try_from(lift).unwrap_or(usize::MAX));
     store.limiter(|state| &mut state.limiter);
-    store.epoch_deadline_callback(|store| {
+    let short = image.engine.tick_nanoseconds / 2;
+    store.epoch_deadline_callback(move |store| {
         let shared = &store.data().shared;
-        if shared.resumed.swap(false, Relaxed) {
+        // A tick that finds a call just begun or just resumed says nothing about its length.
+        if shared.turn() < short {
             return Ok(UpdateDeadline::Continue(1));
         }
         shared.yields.fetch_add(1, Relaxed);
         Ok(UpdateDeadline::Yield(1))
     });
+    store.set_epoch_deadline(1);
     Ok((shared, store))
 }
 
-/// Awaits an instantiation, sets the epoch deadline before it and meters it.
-pub async fn instantiate<T>(
-    store: &mut Store<State>,
-    instantiation: impl AsyncFnOnce(&mut Store<State>) -> Result<T>,
-) -> Result<T> {
-    let began = Instant::now();
-    store.set_epoch_deadline(1);
-    let instance = instantiation(store).await;
-    let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    store.data().shared.instantiate_nanoseconds.store(nanoseconds, Relaxed);
-    instance
-}
-
 async fn instantiate_core(core: &image::CoreImage, store: &mut Store<State>) -> Result<wasmtime::Instance> {
-    instantiate(store, async |store| {
-        let instance = core.pre.instantiate_async(&mut *store).await?;
-        if let Some(initialize) = &core.initialize {
-            core_function(&instance, store, initialize)?.call_async(&mut *store, &[], &mut []).await?;
-        }
-        Ok(instance)
-    })
-    .await
+    let instance = core.pre.instantiate_async(&mut *store).await?;
+    if let Some(initialize) = &core.initialize {
+        core_function(&instance, store, initialize)?.call_async(&mut *store, &[], &mut []).await?;
+    }
+    Ok(instance)
 }
 
 fn core_function(
@@ -348,7 +324,7 @@ async fn run_component(
 ) -> Result<Vec<u8>> {
     let Linked::Component(component) = &image.linked else { bail!("not a component") };
     let function = &component.functions[index];
-    let instance = instantiate(&mut store, async |store| component.pre.instantiate_async(store).await).await?;
+    let instance = component.pre.instantiate_async(&mut store).await?;
     let called =
         instance.get_func(&mut store, function.export).ok_or_else(|| Error::msg("the export is not a function"))?;
     let mut results = vec![WitVal::Bool(false); function.ty.results().len()];
@@ -364,7 +340,7 @@ async fn run_command(image: Arc<Image>, mut store: Store<State>) -> Result<Vec<u
             core_function(&instance, &mut store, start)?.call_async(&mut store, &[], &mut []).await?;
         }
         Linked::Component(component) => {
-            let instance = instantiate(&mut store, async |store| component.pre.instantiate_async(store).await).await?;
+            let instance = component.pre.instantiate_async(&mut store).await?;
             let run = component.command.and_then(|export| instance.get_func(&mut store, export));
             let run = run.ok_or_else(|| Error::msg("not a command"))?;
             let mut results = [WitVal::Bool(false)];

@@ -13,6 +13,8 @@ use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationC
 pub struct Engine {
     pub wasmtime: wasmtime::Engine,
     pub linkers: Linkers,
+    /// The epoch's period.
+    pub tick_nanoseconds: u64,
     ticker: Ticker,
     /// Drives timers, sockets, outbound HTTP and blocking file operations; never guest code.
     background: Option<Runtime>,
@@ -30,10 +32,11 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(failed)?;
-        let period = Duration::from_micros(u64::from(config.tick_microseconds.max(1)));
+        let tick = u64::from(config.tick_microseconds.max(1));
         Ok(Arc::new(Self {
             linkers: Linkers::new(&wasmtime, config.wasi03),
-            ticker: Ticker::start(wasmtime.clone(), period).map_err(failed)?,
+            tick_nanoseconds: tick * 1000,
+            ticker: Ticker::start(wasmtime.clone(), Duration::from_micros(tick)).map_err(failed)?,
             wasmtime,
             background: Some(background),
             settings: format!("wasi03={}", config.wasi03),
@@ -114,6 +117,8 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .total_tables(several)
         .total_stacks(instances.saturating_mul(2))
         .total_gc_heaps(instances)
+        // A node calls many modules in turn: a slot that still has the module's image mapped saves mapping it again.
+        .max_unused_warm_slots(several)
         .max_core_instances_per_component(1000)
         .max_memories_per_component(100)
         .max_tables_per_component(100)

@@ -1,6 +1,6 @@
 //! Handlers of wasi:http/incoming-handler@0.2.
 
-use crate::call::{NoResponse, instantiate};
+use crate::call::NoResponse;
 use crate::http::{Exchange, RequestBody};
 use crate::state::State;
 use futures::future::{Either, select};
@@ -19,7 +19,7 @@ pub async fn run(
     head: Parts,
     exchange: Arc<Exchange>,
 ) -> Result<()> {
-    let proxy = instantiate(&mut store, async |store| handler.instantiate_async(store).await).await?;
+    let proxy = handler.instantiate_async(&mut store).await?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let scheme = if head.uri.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
     let request = http::Request::from_parts(head, RequestBody(exchange.clone()));

@@ -1,6 +1,6 @@
 //! Handlers of wasi:http/handler@0.3.
 
-use crate::call::{NoResponse, instantiate};
+use crate::call::NoResponse;
 use crate::http::{Exchange, RequestBody};
 use crate::state::State;
 use http::request::Parts;
@@ -21,7 +21,7 @@ pub async fn run(
     head: Parts,
     exchange: Arc<Exchange>,
 ) -> Result<()> {
-    let service = instantiate(&mut store, async |store| handler.instantiate_async(store).await).await?;
+    let service = handler.instantiate_async(&mut store).await?;
     store
         .run_concurrent(async |accessor| {
             let request = http::Request::from_parts(head, RequestBody(exchange.clone()));

@@ -4,6 +4,7 @@ use crate::abi::{Outcome, RawWaker};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
+use std::time::Instant;
 use wasmtime::{Result, bail};
 
 /// The smallest size of a memory, and the bound when the caller states none.
@@ -20,9 +21,9 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Shared {
     pub yields: AtomicU32,
     pub peak_memory: AtomicU64,
-    pub instantiate_nanoseconds: AtomicU64,
-    /// The guest resumes after waiting: the first epoch check grants a fresh slice instead of yielding.
-    pub resumed: AtomicBool,
+    pub created: Instant,
+    /// When the latest poll began, in nanoseconds since `created`.
+    polled: AtomicU64,
     pub output: Mutex<Output>,
     pub max_output: u64,
     /// Set during a poll by a wake; such wakes are seen when the poll ends.
@@ -44,8 +45,8 @@ impl Shared {
         Arc::new(Self {
             yields: AtomicU32::new(0),
             peak_memory: AtomicU64::new(0),
-            instantiate_nanoseconds: AtomicU64::new(0),
-            resumed: AtomicBool::new(false),
+            created: Instant::now(),
+            polled: AtomicU64::new(0),
             output: Mutex::default(),
             max_output,
             woken: AtomicBool::new(false),
@@ -84,6 +85,17 @@ impl Shared {
         }
         drop(kept);
         self.polling.store(true, SeqCst);
+        self.polled.store(self.age(), Relaxed);
+    }
+
+    /// Nanoseconds since the call was made.
+    pub fn age(&self) -> u64 {
+        u64::try_from(self.created.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Nanoseconds since the latest poll began.
+    pub fn turn(&self) -> u64 {
+        self.age().saturating_sub(self.polled.load(Relaxed))
     }
 
     /// Whether a wake came since the last time that this was asked.

@@ -1,5 +1,5 @@
 // Every fixed bound of the product, in one table. What a deployment may change stands in the settings instead
-// (src/cli/settings.h); what a module states for itself stands in ResourceLimits (src/model/limits.h).
+// (src/cli/server.h); what a module states for itself stands in ResourceLimits (src/model/resource_limits.h).
 #pragma once
 
 #include <chrono>
@@ -76,6 +76,8 @@ inline constexpr milliseconds kPeerEjection{1'000};  // of a node that failed; d
 inline constexpr milliseconds kPeerEjectionMax{30'000};
 inline constexpr milliseconds kPeerReadmission{10'000};  // over which a returned node comes back to its full share
 inline constexpr milliseconds kForwardTimeout{310'000};  // longer than any call may run (ResourceLimits)
+
+inline constexpr std::uint64_t kCodeCacheBytes = 4096 * kMiB;  // machine code on disk; the least recently used goes
 
 // ---- observability ----------------------------------------------------------------------------------------------
 inline constexpr std::size_t kSpansKept = 4096;

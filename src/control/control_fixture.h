@@ -38,16 +38,23 @@ inline std::string tiny_module(std::string_view salt = "") {
   return bytes;
 }
 
-inline std::vector<std::unique_ptr<asio::io_context>>& retired_contexts() {
+// Another thread may still be inside its last post to a context whose work is done (Asio unlocks, then signals), so the
+// contexts of tests live on until the end of the program, also those of threads that are gone.
+inline void retire(std::unique_ptr<asio::io_context> context) {
+  static std::mutex mutex;
   static std::vector<std::unique_ptr<asio::io_context>> contexts;
-  return contexts;
+  const std::lock_guard lock(mutex);
+  contexts.push_back(std::move(context));
 }
 
-// Another thread may still be inside its last post to a context whose work is done (Asio unlocks, then signals), so
-// contexts of tests live on: one for each thread here, and those of nodes until the end.
 template <class T>
 T run(Task<T> task) {
-  thread_local asio::io_context context;
+  thread_local asio::io_context& context = [] -> asio::io_context& {
+    auto made = std::make_unique<asio::io_context>();
+    auto& used = *made;
+    retire(std::move(made));
+    return used;
+  }();
   context.restart();
   std::optional<T> result;
   asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
@@ -381,7 +388,7 @@ class TestNode {
     if (!context_) return;
     asio::post(*context_, [this] { cancel_.emit(asio::cancellation_type::terminal); });
     thread_.join();
-    retired_contexts().push_back(std::move(context_));
+    retire(std::move(context_));
   }
   // Changes its conduct and reports accordingly.
   void behave(Conduct conduct) {

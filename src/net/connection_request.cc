@@ -3,7 +3,6 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -176,7 +175,7 @@ Task<void> Connection::peer_gone() {
       std::tie(error) = co_await socket_.async_wait(Socket::wait_error, kAwait);
       if (!error) peer_closed_ = true;
     }
-    if (error == asio::error::operation_aborted && !broken_) throw boost::system::system_error(error);
+    if (error == asio::error::operation_aborted && !broken_) co_return;  // cancelled; an exception would cost more
     if (error) peer_closed_ = true;
   }
 }

@@ -82,8 +82,8 @@ class Exchange {
   virtual void abort() = 0;
   [[nodiscard]] virtual bool replied() const = 0;
 
-  // Completes when the client has closed its side or the connection broke. Cancellable; costs nothing until awaited.
-  // Must not be awaited while read_some is pending.
+  // Completes when the client has closed its side or the connection broke, or when it is cancelled (it does not throw
+  // then); costs nothing until awaited. Must not be awaited while read_some is pending.
   virtual Task<void> peer_gone() = 0;
 };
 

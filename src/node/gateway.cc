@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "node/execute_request.h"
 
 namespace hotswap::node {
 namespace {
@@ -16,41 +17,6 @@ namespace {
 std::uint64_t draw() {
   thread_local std::minstd_rand engine{std::random_device{}()};
   return engine();
-}
-
-// A call's request is read in place: the parameters go to the engine as JSON text.
-struct ParsedRequest {
-  ExecuteRequest request;
-  std::string params;
-};
-
-Result<ParsedRequest> parse_request(std::string_view body) {
-  std::array<unsigned char, 4096> arena;
-  json::monotonic_resource memory(arena.data(), arena.size());
-  json::error_code code;
-  json::parse_options options;
-  options.max_depth = limits::kJsonDepth;
-  json::value document = json::parse(body, code, &memory, options);
-  if (code) return std::unexpected(parse_json(body).error());  // once more, for an error that names the place
-  ParsedRequest parsed;
-  if (auto* object = document.if_object()) {
-    if (const auto* params = object->if_contains("params")) {
-      if (!params->is_array() && !params->is_object()) {
-        return fail_fields(
-            {{"params", fmt::format("expected an array or an object, got {}", json_kind_name(*params))}});
-      }
-      parsed.params = json::serialize(*params);
-      object->erase("params");
-    }
-  }
-  HS_TRY(parsed.request, from_json<ExecuteRequest>(document));
-  std::vector<FieldError> errors;
-  if (parsed.request.module.has_value() == parsed.request.moduleId.has_value()) {
-    errors.push_back({"module", "state either module (a name) or moduleId (one version)"});
-  }
-  if (parsed.request.function.empty()) errors.push_back({"function", "is required"});
-  if (!errors.empty()) return fail_fields(std::move(errors));
-  return parsed;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -211,7 +177,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
       body = *held;
     }
   }
-  auto parsed = held ? parse_request(body) : std::unexpected(held.error());
+  auto parsed = held ? parse_execute_request(body) : std::unexpected(held.error());
   auto chosen = parsed ? choose(parsed->request, principal) : std::unexpected(parsed.error());
   if (!chosen) {
     if (parsed) {
@@ -233,7 +199,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   span.attribute("function", parsed->request.function);
   const auto outcome = co_await chosen->version->workload->invoke(
       {.function = parsed->request.function,
-       .params = parsed->params.empty() ? std::string_view("[]") : std::string_view(parsed->params),
+       .params = parsed->params,
        .bytes = parsed->request.bytes},
       &exchange);
   if (!outcome) {

@@ -80,8 +80,6 @@ void Call::Release::operator()(WakeSignal* signal) const noexcept { signal->rele
 Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget)
     : home_(std::move(home)),
       budget_(budget),
-      started_(Clock::now()),
-      deadline_(started_ + budget.wall),
       signal_(new WakeSignal(home_)),
       handle_(handle) {}
 
@@ -89,24 +87,30 @@ Call::~Call() = default;
 
 eng_poll Call::poll() {
   const eng_waker waker = signal_->waker();
-  const auto before = Clock::now();
-  const eng_poll event = eng_call_poll(handle_.get(), &waker);
-  cpu_ += Clock::now() - before;
-  return event;
+  return eng_call_poll(handle_.get(), &waker);
+}
+
+void Call::begin_timing(Clock::time_point now) {
+  if (started_) return;
+  started_ = now - std::chrono::nanoseconds(eng_call_result(handle_.get()).wall_nanoseconds);
+  deadline_ = *started_ + budget_.wall;
 }
 
 // Time that the guest has to wait before its share of the core, with one window of credit, covers what it used.
 Call::Clock::duration Call::cpu_debt(Clock::time_point now) const {
   const auto share = static_cast<double>(budget_.cpu_percent) / 100.0;
-  const auto wall = std::chrono::duration<double>(now - started_ + budget_.cpu_window);
-  const auto missing = std::chrono::duration<double>(cpu_) / share - wall;
+  const auto wall = std::chrono::duration<double>(now - *started_ + budget_.cpu_window);
+  const std::chrono::duration<double, std::nano> cpu(eng_call_result(handle_.get()).cpu_nanoseconds);
+  const auto missing = std::chrono::duration<double>(cpu) / share - wall;
   return std::max(Clock::duration{0}, std::chrono::duration_cast<Clock::duration>(missing));
 }
 
 Task<bool> Call::pause(eng_poll why) {
+  const auto now = Clock::now();
+  begin_timing(now);
   if (why == ENG_POLL_PENDING) {
     if (!co_await signal_->wait(deadline_)) timed_out_ = true;
-  } else if (const auto now = Clock::now(); now >= deadline_) {
+  } else if (now >= deadline_) {
     timed_out_ = true;
   } else if (const auto debt = cpu_debt(now); budget_.cpu_percent < 100 && debt > Clock::duration{0}) {
     asio::steady_timer timer(home_, std::min(now + debt, deadline_));

@@ -22,6 +22,9 @@ struct CallBudget {
   std::chrono::milliseconds cpu_window;
 };
 
+// A call that only computes may yield this often before it is worth watching whether its client leaves.
+inline constexpr int kUnwatchedYields = 4;
+
 // Where the engine's waker lands: any thread may wake, the call's own thread waits. Reference-counted, because a waker
 // may outlive its call.
 class WakeSignal;
@@ -58,13 +61,14 @@ class Call {
     void operator()(WakeSignal* signal) const noexcept;
   };
 
+  void begin_timing(Clock::time_point now);
   [[nodiscard]] Clock::duration cpu_debt(Clock::time_point now) const;
 
   asio::any_io_executor home_;
   CallBudget budget_;
-  Clock::time_point started_;
+  // Known from the first pause on: most calls never ask what time it is.
+  std::optional<Clock::time_point> started_;
   Clock::time_point deadline_;
-  Clock::duration cpu_{0};
   Clock::duration throttled_{0};
   bool timed_out_ = false;
   bool cancelled_ = false;

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <vector>
 
 namespace hotswap::wasm {
 namespace {
@@ -41,7 +43,7 @@ Result<> write_file(const fs::path& path, std::string_view bytes) {
 
 }  // namespace
 
-Result<CodeCache> CodeCache::open(const Engine& engine, const fs::path& folder) {
+Result<CodeCache> CodeCache::open(const Engine& engine, const fs::path& folder, std::uint64_t max_bytes) {
   const fs::path mine = folder / Sha256::of(engine.fingerprint()).hex().substr(0, 16);
   std::error_code code;
   fs::create_directories(mine, code);
@@ -50,7 +52,7 @@ Result<CodeCache> CodeCache::open(const Engine& engine, const fs::path& folder) 
     std::error_code ignored;
     if (entry.path() != mine) fs::remove_all(entry.path(), ignored);
   }
-  return CodeCache(engine, mine);
+  return CodeCache(engine, mine, max_bytes);
 }
 
 fs::path CodeCache::file(const Digest& digest) const { return folder_ / (digest.hex() + ".cwasm"); }
@@ -68,14 +70,44 @@ void CodeCache::remove(const Digest& digest) const noexcept {
 Result<Code> CodeCache::get(const Digest& digest, const std::function<Result<std::string>()>& binary) const {
   const fs::path path = file(digest);
   if (contains(digest)) {
-    if (auto code = engine_->load(path.string())) return code;
+    if (auto code = engine_->load(path.string())) {
+      std::error_code ignored;
+      fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+      return code;
+    }
     remove(digest);
   }
   HS_TRY(const std::string bytes, binary());
   HS_TRY(Code code, engine_->compile(bytes));
   HS_TRY(const std::string machine_code, code.serialize());
   HS_CHECK(write_file(path, machine_code));
+  trim(path);
   return code;
+}
+
+// Code that is in use stays mapped after its file is gone.
+void CodeCache::trim(const fs::path& newest) const {
+  struct File {
+    fs::file_time_type used;
+    std::uint64_t bytes;
+    fs::path path;
+  };
+  std::vector<File> files;
+  std::uint64_t total = 0;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder_, code)) {
+    std::error_code gone;  // removed meanwhile by another thread
+    const File file{entry.last_write_time(gone), entry.file_size(gone), entry.path()};
+    if (gone) continue;
+    total += file.bytes;
+    if (file.path != newest) files.push_back(file);
+  }
+  std::ranges::sort(files, {}, &File::used);
+  for (const File& file : files) {
+    if (total <= max_bytes_) return;
+    fs::remove(file.path, code);
+    total -= file.bytes;
+  }
 }
 
 }  // namespace hotswap::wasm

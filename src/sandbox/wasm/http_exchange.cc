@@ -264,6 +264,9 @@ Task<Result<CallOutcome>> serve_http(Call& call, net::Exchange& exchange) {
   Response response(exchange);
   eng_poll last = ENG_POLL_PENDING;
   Step step = co_await run_until_pause(call, response, last);
+  for (int yields = 0; step == Step::paused && last == ENG_POLL_YIELDED && yields < kUnwatchedYields; ++yields) {
+    step = co_await call.pause(last) ? co_await run_until_pause(call, response, last) : Step::ended;
+  }
   if (step == Step::paused) {
     RequestBody body(exchange, call.get(), co_await asio::this_coro::executor);
     auto winner = co_await (run_to_end(call, response, body, last) || body.run());

@@ -93,12 +93,16 @@ Result<WasmWorkload::Permit> WasmWorkload::take_permit() {
 }
 
 Task<Result<CallOutcome>> WasmWorkload::finish(Call& call, net::Exchange* watch) {
-  const eng_poll first = call.poll();
-  if (first == ENG_POLL_DONE) co_return call.outcome();
+  eng_poll event = call.poll();
+  for (int yields = 0; event == ENG_POLL_YIELDED && yields < kUnwatchedYields; ++yields) {
+    if (!co_await call.pause(event)) co_return call.outcome();
+    event = call.poll();
+  }
+  if (event == ENG_POLL_DONE) co_return call.outcome();
   if (watch == nullptr) {
-    co_await run_to_end(call, first);
+    co_await run_to_end(call, event);
   } else {
-    const auto winner = co_await (run_to_end(call, first) || watch->peer_gone());
+    const auto winner = co_await (run_to_end(call, event) || watch->peer_gone());
     if (winner.index() == 1) call.cancel();
   }
   co_return call.outcome();
