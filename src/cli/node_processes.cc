@@ -93,8 +93,8 @@ Result<> NodeProcesses::start(const std::vector<Wish>& wishes, const std::string
   });
   for (const auto& wish : wishes) {
     std::vector<std::string> arguments{
-        "hotswap",   "node",      "--control",  control,  "--node-id",        wish.node,  "--region",
-        wish.region, "--gateway", wish.gateway, "--data", wish.data.string(), "--output", "json"};
+        "hotswap", "node",    "--control", control,      "--node-id", wish.node,          "--region", wish.region,
+        "--zone",  wish.zone, "--gateway", wish.gateway, "--data",    wish.data.string(), "--output", "json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     HS_TRY(const Started started, spawn(std::move(arguments), join_token));
     streams.push_back(started.out);

@@ -18,6 +18,7 @@ class NodeProcesses {
   struct Wish {
     std::string node;
     std::string region;
+    std::string zone;
     std::string gateway;
     std::filesystem::path data;
   };

@@ -13,6 +13,7 @@ namespace hotswap::cli {
 namespace {
 
 constexpr std::chrono::seconds kTokenLife{3600};
+constexpr std::size_t kZones = 3;  // of each region of node processes
 
 struct UpSettings {
   CommonSettings common;
@@ -76,7 +77,12 @@ std::vector<NodeProcesses::Wish> wishes_of(const UpSettings& settings, const net
     const std::string region = word.substr(0, word.find('='));
     const std::string node = fmt::format("{}-{}", region, i / settings.regions.size() + 1);
     const auto port = gateway.port() == 0 ? std::size_t{0} : gateway.port() + i;
-    wishes.push_back({node, region, fmt::format("{}:{}", host, port), settings.common.data / "nodes" / node});
+    const std::string zone(1, static_cast<char>('a' + i / settings.regions.size() % kZones));
+    wishes.push_back({.node = node,
+                      .region = region,
+                      .zone = zone,
+                      .gateway = fmt::format("{}:{}", host, port),
+                      .data = settings.common.data / "nodes" / node});
   }
   return wishes;
 }

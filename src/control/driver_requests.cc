@@ -228,9 +228,11 @@ Result<> Driver::check_alone(const TenantId& tenant, const Deployment& deploymen
   return {};
 }
 
-// Every node of a region holds what the region routes.
+// Where every node of a region holds what the region routes. Elsewhere placement finds room, or a plan has no node.
 Result<> Driver::check_room(const TenantId& tenant, const Deployment& deployment) const {
   for (const auto& region : deployment.targetRegions) {
+    const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
+    if (setting != options_.regions.end() && setting->replicas != 0) continue;
     if (publication_.route(tenant, deployment.moduleName, region) != nullptr) continue;
     if (publication_.route_count(region) < limits::kModulesPerNode) continue;
     return fail(ErrorKind::kConflict, fmt::format("region {} routes {} modules, the most that a node holds",
