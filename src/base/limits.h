@@ -53,10 +53,29 @@ inline constexpr std::size_t kEventsPerPage = 500;
 inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state
 
+// ---- nodes (FR-WASM-004, "Scalability") -------------------------------------------------------------------------
+inline constexpr seconds kReportCeiling{30};      // a node's report interval may not be set beyond
+inline constexpr seconds kUnhealthyCeiling{120};  // nor the silence after which a node is unhealthy
+inline constexpr int kGoodReportsToReturn = 2;    // of a node that was unhealthy
+inline constexpr std::size_t kNodesPerCluster = 1'000;
+inline constexpr std::size_t kNodesPerRegion = 100;
+inline constexpr std::size_t kJoinTokens = 1'000;  // kept, revoked ones included
+inline constexpr int kReplicasMax = 3;             // a replication factor beyond is "all"
+inline constexpr std::size_t kTryOutNodes = 32;    // node processes of one `up --nodes`
+
 // ---- node agent -------------------------------------------------------------------------------------------------
-inline constexpr milliseconds kControlRetry{500};      // after the control plane did not answer
-inline constexpr milliseconds kCountInterval{1000};    // between reports of invocation counts
-inline constexpr milliseconds kHealthCheckRetry{200};  // between two tries of a failing health check
+inline constexpr milliseconds kControlRetry{500};        // first pause after the control plane did not answer
+inline constexpr milliseconds kControlRetryMax{10'000};  // pauses grow up to this, each drawn at random below it
+inline constexpr std::size_t kParallelDownloads = 4;     // artifacts fetched at once by a node
+inline constexpr int kCorruptDownloads = 3;              // of one artifact, until its version has failed
+inline constexpr milliseconds kCountInterval{1000};      // between reports of invocation counts
+inline constexpr milliseconds kHealthCheckRetry{200};    // between two tries of a failing health check
+
+// ---- forwarding -------------------------------------------------------------------------------------------------
+inline constexpr milliseconds kPeerEjection{1'000};  // of a node that failed; doubles with each failure in a row
+inline constexpr milliseconds kPeerEjectionMax{30'000};
+inline constexpr milliseconds kPeerReadmission{10'000};  // over which a returned node comes back to its full share
+inline constexpr milliseconds kForwardTimeout{310'000};  // longer than any call may run (ResourceLimits)
 
 inline constexpr std::uint64_t kCodeCacheBytes = 4096 * kMiB;  // machine code on disk; the least recently used goes
 

@@ -142,6 +142,7 @@ void print_module(Context& context, const json::value& module) {
   sheet.add("Limits", limits_text(member(module, "limits")));
   sheet.add("Environment", pairs_text(member(member(module, "limits"), "environmentVariables")));
   sheet.add("Findings", findings_text(member(module, "findings")));
+  sheet.add("Regions", joined(member(module, "allowedRegions")));
   sheet.add("Metadata", pairs_text(member(module, "metadata")));
   sheet.add("Registered", fmt::format("{} by {}", text_of(module, "registeredAt"), text_of(module, "registeredBy")));
   sheet.add("Deployments", text_of(module, "deploymentCount"));

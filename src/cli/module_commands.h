@@ -43,6 +43,7 @@ struct PushOptions {
   std::vector<std::string> directories{};
   std::vector<std::string> environment{};
   std::vector<std::string> metadata{};
+  std::vector<std::string> regions{};
 };
 // What the options ask to register. The server validates the values; here only what cannot be expressed is refused.
 [[nodiscard]] Outcome<ModuleRegistration> registration_of(const PushOptions& options);

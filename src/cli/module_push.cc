@@ -178,6 +178,7 @@ Outcome<ModuleRegistration> registration_of(const PushOptions& options) {
   HS_CHECK(read_directories(options.directories, limits));
   HS_TRY(limits.environmentVariables, parse_pairs(options.environment, "--env"));
   HS_TRY(registration.metadata, parse_pairs(options.metadata, "--metadata"));
+  for (const auto& region : options.regions) registration.allowedRegions.emplace_back(region);
   return registration;
 }
 
@@ -214,6 +215,8 @@ void add_module_push(CLI::App& module, Context& context) {
   add_repeated(*command, "--env", options->environment, "Environment variable that it gets (repeatable)", "KEY=VALUE");
   add_repeated(*command, "--metadata", options->metadata, "Build information to keep with it (repeatable)",
                "KEY=VALUE");
+  add_repeated(*command, "--allowed-region", options->regions,
+               "Region that it may run in; without any, everywhere (repeatable)", "NAME");
   command->footer(R"(Examples:
   hotswap module push hello-v1.0.0.wasm
   hotswap module push build/out.wasm --name hello --version 1.0.1 --memory 64

@@ -1,10 +1,12 @@
-// The all-in-one server of `hotswap up`: control plane, one node and both front doors in one process. The only place
-// that names concrete adapters and wires them.
+// The servers of `hotswap up`, `hotswap control` and `hotswap node`. What stands in server_*.cc is the only place that
+// names concrete adapters and wires them.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/result.h"
@@ -12,29 +14,72 @@
 
 namespace hotswap::cli {
 
-// Every setting of a server, in one table; `hotswap up --help` shows the same.
-struct ServerSettings {
+// Every setting of a server, in these tables; `--help` of each command shows the same.
+
+// What each of them has.
+struct CommonSettings {
   std::filesystem::path data = "hotswap-data";
-  std::string store;  // empty = SQLite in the data folder
-  std::string api = "127.0.0.1:8080";
-  std::string gateway = "127.0.0.1:8081";
   std::size_t threads = 0;  // I/O threads; 0 = one for each processor that the process may use
-  std::string node = "local";
-  std::string region = "local";
-  std::string environment = "development";
   bool wasi03 = false;
-  std::uint32_t instances = limits::kPoolInstances;  // simultaneous core instances; each reserves address space
 };
 
-class LocalServer {
+struct ControlSettings {
+  std::string store;  // empty = SQLite in the data folder
+  std::string api = "127.0.0.1:8080";
+  std::string environment = "development";   // of regions that do not state one
+  std::vector<std::string> regions;          // "NAME" or "NAME=ENVIRONMENT"; empty = the predefined ones
+  std::vector<std::string> replicas;         // "all", 1–3, or "REGION=" and one of them; empty = all
+  std::size_t simultaneous_moves = 8;        // copies made elsewhere at once, when nodes come, go or drain
+  std::int64_t report_every = 5;             // seconds; at most limits::kReportCeiling
+  std::int64_t suspect_after = 15;           // seconds of silence
+  std::int64_t unhealthy_after = 30;         // seconds of silence; at most limits::kUnhealthyCeiling
+  std::int64_t credential_life = 24 * 3600;  // seconds
+};
+
+struct NodeSettings {
+  std::string gateway = "127.0.0.1:8081";
+  std::string advertise;  // host that others reach the gateway by; empty = the gateway's, or this host's name
+  std::string node;       // empty = this host's name
+  std::string region = "local";
+  std::string zone;
+  std::uint32_t instances = limits::kPoolInstances;  // simultaneous core instances; each reserves address space
+  int max_modules = static_cast<int>(limits::kModulesPerNode);
+};
+
+// The six that every control plane knows unless it is told others ("Scalability").
+[[nodiscard]] const std::vector<std::string>& predefined_regions();
+
+class RunningServer {
  public:
-  // Returns when both ports answer and what was deployed before serves again.
-  [[nodiscard]] static Result<std::unique_ptr<LocalServer>> start(const ServerSettings& settings);
-  virtual ~LocalServer() = default;
+  virtual ~RunningServer() = default;
+  // Empty where it has none.
   [[nodiscard]] virtual std::string api_url() const = 0;
   [[nodiscard]] virtual std::string gateway_url() const = 0;
   // Lets requests in flight end, reports the last counts, stops. Returns how many requests were cut.
   virtual std::size_t stop() = 0;
 };
+
+// Control plane, one node and both front doors in one process. Returns when both ports answer and what was deployed
+// before serves again.
+[[nodiscard]] Result<std::unique_ptr<RunningServer>> start_all(const CommonSettings& common,
+                                                               const ControlSettings& control,
+                                                               const NodeSettings& node);
+
+class ControlServer : public RunningServer {
+ public:
+  // A new join token's secret.
+  [[nodiscard]] virtual Result<std::string> join_token(std::string description, std::chrono::seconds life) = 0;
+};
+// Returns when the API answers.
+[[nodiscard]] Result<std::unique_ptr<ControlServer>> start_control(const CommonSettings& common,
+                                                                   const ControlSettings& control);
+// `control` is the URL of a control plane; `join_token` may be empty for a node that joined before. Returns when the
+// gateway answers and serves what it served last, whether or not a control plane is in sight.
+struct Membership {
+  std::string control;
+  std::string join_token;
+};
+[[nodiscard]] Result<std::unique_ptr<RunningServer>> start_node(const CommonSettings& common, const NodeSettings& node,
+                                                                const Membership& membership);
 
 }  // namespace hotswap::cli

@@ -18,17 +18,23 @@ Task<Result<>> call(const Nouns& nouns, net::Exchange& exchange, const Principal
     return (nouns.modules.*Handler)(exchange, principal);
   } else if constexpr (requires { (nouns.deployments.*Handler)(exchange, principal); }) {
     return (nouns.deployments.*Handler)(exchange, principal);
+  } else if constexpr (requires { (nouns.nodes.*Handler)(exchange, principal); }) {
+    return (nouns.nodes.*Handler)(exchange, principal);
+  } else if constexpr (requires { (nouns.protocol.*Handler)(exchange); }) {
+    return (nouns.protocol.*Handler)(exchange);
   } else {
     return (nouns.fleet.*Handler)(exchange, principal);
   }
 }
 
 // Who may (source 002, "Authorization"). Roles are no ladder: an Operator rolls back and does not deploy.
-enum class Access { everybody, readers, developers, operators, admins };
+// A node shows a credential of its own, which NodeProtocol checks.
+enum class Access { everybody, nodes, readers, developers, operators, admins };
 
 std::vector<Role> roles_of(Access access) {
   switch (access) {
     case Access::everybody:
+    case Access::nodes:
     case Access::readers:
       return {Role::Viewer, Role::Operator, Role::Developer, Role::Admin};
     case Access::developers:
@@ -49,6 +55,8 @@ struct Endpoint {
 
 using Modules = ModulesApi;
 using Deployments = DeploymentsApi;
+using Nodes = NodesApi;
+using Protocol = NodeProtocol;
 
 constexpr std::array kEndpoints{
     Endpoint{"POST /api/v1/wasm/modules", Access::developers, &call<&Modules::create>},
@@ -67,7 +75,27 @@ constexpr std::array kEndpoints{
     Endpoint{"POST /api/v1/wasm/deployments/{id}/rollback", Access::operators, &call<&Deployments::rollback>},
     Endpoint{"GET /api/v1/wasm/deployments/{id}/events", Access::readers, &call<&Deployments::events>},
 
-    Endpoint{"GET /api/v1/wasm/nodes", Access::readers, &call<&FleetApi::nodes>},
+    Endpoint{"GET /api/v1/wasm/nodes", Access::readers, &call<&Nodes::list>},
+    Endpoint{"GET /api/v1/wasm/nodes/{id}", Access::readers, &call<&Nodes::show>},
+    Endpoint{"GET /api/v1/wasm/nodes/{id}/health", Access::readers, &call<&Nodes::health>},
+    Endpoint{"DELETE /api/v1/wasm/nodes/{id}", Access::admins, &call<&Nodes::remove>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/drain", Access::operators, &call<&Nodes::drain>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/enable", Access::operators, &call<&Nodes::enable>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/disable", Access::operators, &call<&Nodes::disable>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/pins", Access::operators, &call<&Nodes::pin>},
+    Endpoint{"DELETE /api/v1/wasm/nodes/{id}/pins/{moduleId}", Access::operators, &call<&Nodes::unpin>},
+    Endpoint{"POST /api/v1/wasm/join-tokens", Access::admins, &call<&Nodes::create_token>},
+    Endpoint{"GET /api/v1/wasm/join-tokens", Access::admins, &call<&Nodes::tokens>},
+    Endpoint{"DELETE /api/v1/wasm/join-tokens/{id}", Access::admins, &call<&Nodes::revoke_token>},
+
+    Endpoint{"POST /api/v1/wasm/nodes", Access::nodes, &call<&Protocol::join>},
+    Endpoint{"PUT /api/v1/wasm/nodes/{id}", Access::nodes, &call<&Protocol::introduce>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/credential", Access::nodes, &call<&Protocol::rotate>},
+    Endpoint{"GET /api/v1/wasm/nodes/{id}/desired-state", Access::nodes, &call<&Protocol::desired_state>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/reports", Access::nodes, &call<&Protocol::report>},
+    Endpoint{"POST /api/v1/wasm/nodes/{id}/invocations", Access::nodes, &call<&Protocol::invocations>},
+    Endpoint{"GET /api/v1/wasm/nodes/{id}/artifacts/{digest}", Access::nodes, &call<&Protocol::artifact>},
+
     Endpoint{"GET /api/v1/wasm/routes", Access::readers, &call<&FleetApi::routes>},
     Endpoint{"GET /health/live", Access::everybody, &call<&FleetApi::live>},
     Endpoint{"GET /health/ready", Access::everybody, &call<&FleetApi::ready>},
@@ -75,7 +103,7 @@ constexpr std::array kEndpoints{
 };
 
 Result<Principal> admit(const Endpoint& endpoint, const Options& options, net::Exchange& exchange) {
-  if (endpoint.access == Access::everybody) return Principal{};
+  if (endpoint.access == Access::everybody || endpoint.access == Access::nodes) return Principal{};
   HS_TRY(auto principal, options.identify(exchange));
   const auto roles = roles_of(endpoint.access);
   if (std::ranges::find(roles, principal.role) != roles.end()) return principal;

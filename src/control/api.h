@@ -8,6 +8,8 @@
 #include "control/deployments_api.h"
 #include "control/fleet_api.h"
 #include "control/modules_api.h"
+#include "control/node_protocol.h"
+#include "control/nodes_api.h"
 #include "control/settings.h"
 #include "net/router.h"
 
@@ -18,6 +20,8 @@ struct Nouns {
   ModulesApi& modules;
   DeploymentsApi& deployments;
   FleetApi& fleet;
+  NodesApi& nodes;
+  NodeProtocol& protocol;
 };
 
 // Adds every route of the table in api.cc. `options` and what `nouns` refers to must outlive the router.

@@ -117,17 +117,19 @@ TEST(Showing, NodesAsTheyReport) {
   EXPECT_EQ(reply.text("/items/0/nodeId"), "node-1");
   EXPECT_EQ(reply.text("/items/0/region"), "local");
   EXPECT_EQ(reply.text("/items/0/versionsReady"), "1");
-  EXPECT_EQ(reply.text("/items/0/healthy"), "true");
-  EXPECT_THAT(reply.text("/items/0/lastReportAt"), HasSubstr("Z"));
+  EXPECT_EQ(reply.text("/items/0/condition"), "Healthy");
+  EXPECT_EQ(reply.text("/items/0/deployedModules/0"), "greeter-v1.0.0");
+  EXPECT_THAT(reply.text("/items/0/lastHeartbeat"), HasSubstr("Z"));
   const std::string metrics = platform.get("/metrics").body;
   for (const char* line : {"wasm_edge_nodes_count 1", "wasm_edge_nodes_healthy 1", "wasm_modules_count 1",
                            "wasm_deployments_executed_total 1", "wasm_modules_deployed_per_node{node=\"node-1\"} 1"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
-  // Silent for longer than two polls.
   node.disconnect();
-  platform.clock().advance(3 * limits::kLongPoll);
-  EXPECT_EQ(platform.get("/api/v1/wasm/nodes").text("/items/0/healthy"), "false");
+  platform.clock().advance(20s);
+  EXPECT_EQ(platform.get("/api/v1/wasm/nodes").text("/items/0/condition"), "Suspect");
+  platform.clock().advance(20s);
+  EXPECT_EQ(platform.get("/api/v1/wasm/nodes/node-1/health").text("/isHealthy"), "false");
   EXPECT_THAT(platform.get("/metrics").body, HasSubstr("wasm_edge_nodes_healthy 0"));
 }
 

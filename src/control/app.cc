@@ -9,6 +9,7 @@
 #include "control/publication.h"
 #include "control/registry.h"
 #include "control/signal.h"
+#include "model/invocation.h"
 
 namespace hotswap::control {
 namespace {
@@ -40,7 +41,11 @@ struct App::Wiring {
   Signal reported{home.executor()};
   Signal ended{home.executor()};
   Publication publication{first_revision(parts.clock), regions_of(options)};
-  Fleet fleet{home.executor(), options, publication, reported, parts.clock, parts.metrics};
+  NodeRegistry nodes{home.executor(),
+                     options,
+                     {.store = parts.store, .pool = parts.pool, .clock = parts.clock, .random = parts.random},
+                     reported};
+  Fleet fleet{home.executor(), options, publication, nodes, reported, parts.clock, parts.metrics};
   Driver driver{home.executor(),
                 options,
                 {.store = parts.store,
@@ -74,17 +79,33 @@ struct App::Wiring {
                       .store = parts.store,
                       .pool = parts.pool,
                       .metrics = parts.metrics}};
-  bool driving = false;
+  NodesApi nodes_api{{.home = home, .fleet = fleet, .registry = nodes}};
+  NodeProtocol protocol{{.home = home,
+                         .fleet = fleet,
+                         .registry = nodes,
+                         .store = parts.store,
+                         .blobs = parts.blobs,
+                         .pool = parts.pool,
+                         .transfers = transfers}};
+  int loops = 0;
 
-  Task<Result<>> start() {
-    HS_CO_CHECK(co_await registry.recover());
-    HS_CO_CHECK(co_await driver.load());
-    driving = true;
-    asio::co_spawn(home.executor(), driver.run(), [this](const std::exception_ptr& thrown) {
-      driving = false;
+  // A loop that stop() waits for.
+  void begin(Task<void> loop) {
+    ++loops;
+    asio::co_spawn(home.executor(), std::move(loop), [this](const std::exception_ptr& thrown) {
+      --loops;
       ended.notify();
       if (thrown) std::rethrow_exception(thrown);
     });
+  }
+
+  Task<Result<>> start() {
+    HS_CO_CHECK(co_await registry.recover());
+    HS_CO_CHECK(co_await nodes.load());
+    HS_CO_CHECK(co_await driver.load());
+    fleet.expect_registered();
+    begin(driver.run());
+    begin(fleet.watch());
     co_return Result<>{};
   }
 
@@ -92,7 +113,7 @@ struct App::Wiring {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     fleet.stop();
     driver.stop();
-    while (driving) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
+    while (loops > 0) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
     co_await home.alone();
   }
 };
@@ -104,21 +125,56 @@ App::~App() = default;
 
 void App::mount(net::Router& router) {
   control::mount(router, wiring_->options,
-                 {.modules = wiring_->modules, .deployments = wiring_->deployments, .fleet = wiring_->fleet_api});
+                 {.modules = wiring_->modules,
+                  .deployments = wiring_->deployments,
+                  .fleet = wiring_->fleet_api,
+                  .nodes = wiring_->nodes_api,
+                  .protocol = wiring_->protocol});
 }
 
 Task<Result<>> App::start() { co_return co_await wiring_->home.run(wiring_->start()); }
 
 Task<void> App::stop() { co_await wiring_->home.run(wiring_->stop()); }
 
-Task<Result<DesiredState>> App::desired_state(NodeId node, std::int64_t after, Region region) {
-  co_return co_await wiring_->home.run(wiring_->fleet.desired_state(std::move(node), after, std::move(region)));
+Task<Result<DesiredState>> App::desired_state(NodeId node, std::int64_t after, Region region, std::string incarnation) {
+  HS_CO_TRY(const auto polled,
+            co_await wiring_->home.run(wiring_->fleet.poll({.node = std::move(node),
+                                                            .after = after,
+                                                            .region = std::move(region),
+                                                            .incarnation = std::move(incarnation)})));
+  co_return *polled.now;
 }
 
-Task<Result<>> App::report(NodeReport report) {
-  co_return co_await wiring_->home.run([](Fleet& fleet, NodeReport sent) -> Task<Result<>> {
+Task<Result<ReportReply>> App::report(NodeReport report) {
+  co_return co_await wiring_->home.run([](Fleet& fleet, NodeReport sent) -> Task<Result<ReportReply>> {
     co_return fleet.report(std::move(sent));
   }(wiring_->fleet, std::move(report)));
+}
+
+Task<Result<>> App::introduce(NodeDescription node) {
+  co_return co_await wiring_->home.run([](Wiring& wiring, NodeDescription about) -> Task<Result<>> {
+    HS_CO_CHECK(co_await wiring.nodes.introduce(std::move(about)));
+    wiring.fleet.expect_registered();
+    co_return Result<>{};
+  }(*wiring_, std::move(node)));
+}
+
+Task<Result<std::string>> App::create_join_token(JoinTokenRequest request) {
+  HS_CO_TRY(auto made,
+            co_await wiring_->home.run(wiring_->nodes.create_token(default_principal(), std::move(request))));
+  co_return std::move(made.secret);
+}
+
+Task<Result<std::vector<Peer>>> App::serving(TenantId tenant, std::string_view body) {
+  HS_CO_TRY(const auto request, from_json_text<ExecuteRequest>(body));
+  if (request.module.has_value() == request.moduleId.has_value()) {
+    co_return fail_fields({{"module", "state either module (a name) or moduleId (one version)"}});
+  }
+  Fleet::Wanted wanted{.tenant = std::move(tenant), .name = request.module, .version = {}, .region = request.region};
+  if (request.moduleId) wanted.version = ModuleId(*request.moduleId);
+  co_return co_await wiring_->home.run([](Fleet& fleet, Fleet::Wanted asked) -> Task<Result<std::vector<Peer>>> {
+    co_return fleet.serving(asked);
+  }(wiring_->fleet, std::move(wanted)));
 }
 
 Task<Result<>> App::fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) {

@@ -51,8 +51,15 @@ class App {
 
   // ---- the fleet's side of the node protocol (see node::ControlLink)
   // `region` is needed until the node has reported, where there are several regions. kConflict without it.
-  Task<Result<DesiredState>> desired_state(NodeId node, std::int64_t after, Region region = {});
-  Task<Result<>> report(NodeReport report);
+  Task<Result<DesiredState>> desired_state(NodeId node, std::int64_t after, Region region = {},
+                                           std::string incarnation = {});
+  Task<Result<ReportReply>> report(NodeReport report);
+  // The secret of a new join token, made for whoever runs this process.
+  Task<Result<std::string>> create_join_token(JoinTokenRequest request);
+  // For POST /api/v1/wasm/execute where no node is in this process: the nodes that can answer a request with this body.
+  Task<Result<std::vector<Peer>>> serving(TenantId tenant, std::string_view body);
+  // A node of this process, which needs no credential.
+  Task<Result<>> introduce(NodeDescription node);
   // `sink` runs on a blocking thread, one call at a time; all of its calls come before this returns. The content is
   // verified when it succeeds.
   Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink);

@@ -172,6 +172,17 @@ class FlakyStore final : public Store {
     return store_->events(tenant, id, after, limit);
   }
   Result<Routes> all_routes() override { return store_->all_routes(); }
+  Result<> put_node(const NodeRecord& node) override { return store_->put_node(node); }
+  Result<> remove_node(const NodeId& id) override { return store_->remove_node(id); }
+  Result<std::vector<NodeRecord>> all_nodes() override { return store_->all_nodes(); }
+  Result<> put_join_token(const JoinToken& token, const std::optional<Digest>& secret) override {
+    return store_->put_join_token(token, secret);
+  }
+  Result<std::optional<JoinToken>> join_token_by_secret(const Digest& secret) override {
+    return store_->join_token_by_secret(secret);
+  }
+  Result<JoinToken> join_token(const std::string& id) override { return store_->join_token(id); }
+  Result<std::vector<JoinToken>> join_tokens() override { return store_->join_tokens(); }
   Result<> ping() override { return store_->ping(); }
 
  private:
@@ -449,7 +460,8 @@ class TestNode {
       }
       report.versions.push_back(std::move(row));
     }
-    co_return co_await app_->report(std::move(report));
+    HS_CO_CHECK(co_await app_->report(std::move(report)));
+    co_return Result<>{};
   }
   Task<void> adopt(Conduct conduct) {
     conduct_ = std::move(conduct);

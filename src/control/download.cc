@@ -2,7 +2,9 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
 
+#include <charconv>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -94,6 +96,17 @@ Task<Result<>> send(net::Exchange& exchange, Pipe& pipe, std::string piece) {
   co_return co_await exchange.finish();
 }
 
+// N of "bytes=N-"; 0 where the whole is wanted.
+std::uint64_t first_byte(const net::Exchange& exchange, std::uint64_t size) {
+  constexpr std::string_view kUnit = "bytes=";
+  const std::string_view range = exchange.header(net::http::field::range);
+  if (!range.starts_with(kUnit) || !range.ends_with('-')) return 0;
+  const std::string_view digits = range.substr(kUnit.size(), range.size() - kUnit.size() - 1);
+  std::uint64_t first = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), first);
+  return error == std::errc{} && end == digits.data() + digits.size() && first < size ? first : 0;
+}
+
 }  // namespace
 
 Task<Result<>> send_blob(net::Exchange& exchange, BlobStore& blobs, BlockingPool& transfers, Digest digest,
@@ -102,9 +115,14 @@ Task<Result<>> send_blob(net::Exchange& exchange, BlobStore& blobs, BlockingPool
     HS_CO_CHECK(co_await exchange.begin(200, headers, size_bytes));
     co_return co_await exchange.finish();
   }
+  const std::uint64_t first_wanted = first_byte(exchange, size_bytes);
   const auto pipe = std::make_shared<Pipe>(co_await asio::this_coro::executor);
-  asio::post(transfers.executor(), [pipe, &blobs, digest] {
-    pipe->end(blobs.read(digest, [&pipe](std::span<const std::byte> bytes) { return pipe->put(bytes); }));
+  asio::post(transfers.executor(), [pipe, &blobs, digest, skip = first_wanted] {
+    pipe->end(blobs.read(digest, [&pipe, left = skip](std::span<const std::byte> bytes) mutable -> Result<> {
+      const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes.size()));
+      left -= skipped;
+      return skipped == bytes.size() ? Result<>{} : pipe->put(bytes.subspan(skipped));
+    }));
   });
   // Also when this coroutine is cancelled, the blocking side must not wait for room.
   const std::shared_ptr<void> closing(nullptr, [pipe](void*) { pipe->close(); });
@@ -113,7 +131,14 @@ Task<Result<>> send_blob(net::Exchange& exchange, BlobStore& blobs, BlockingPool
     const bool absent = first.error().kind == ErrorKind::kNotFound;
     co_return fail(ErrorKind::kInternal, absent ? "the binary is missing from the blob store" : first.error().detail);
   }
-  HS_CO_CHECK(co_await exchange.begin(200, headers, size_bytes));
+  if (first_wanted == 0) {
+    HS_CO_CHECK(co_await exchange.begin(200, headers, size_bytes));
+  } else {
+    const std::string range = fmt::format("bytes {}-{}/{}", first_wanted, size_bytes - 1, size_bytes);
+    std::vector<net::Header> all(headers.begin(), headers.end());
+    all.emplace_back("Content-Range", range);
+    HS_CO_CHECK(co_await exchange.begin(206, all, size_bytes - first_wanted));
+  }
   co_return co_await send(exchange, *pipe, *std::move(first));
 }
 

@@ -9,7 +9,8 @@ namespace hotswap::control {
 
 // Replies with the content, verified as it goes: where the digest turns out wrong, the connection is cut, so that a
 // client never takes a corrupt binary for a whole one. `transfers` is a pool of its own, because a slow client holds
-// one of its threads.
+// one of its threads. Honours "Range: bytes=N-", which resumes a download that broke off; any other range gets the
+// whole.
 Task<Result<>> send_blob(net::Exchange& exchange, BlobStore& blobs, BlockingPool& transfers, Digest digest,
                          std::uint64_t size_bytes, std::span<const net::Header> headers);
 

@@ -90,7 +90,8 @@ class Driver {
   Result<std::vector<Region>> resolve_regions(const DeploymentRequest& request) const;
   Result<std::vector<Region>> regions_of_nodes(const std::vector<NodeId>& nodes) const;
   Result<Deployment> draft(const Principal& principal, DeploymentRequest request, const Module& module) const;
-  [[nodiscard]] Result<std::vector<rollout::TargetNode>> targets(const Deployment& deployment) const;
+  [[nodiscard]] Result<std::vector<rollout::TargetNode>> targets(const TenantId& tenant,
+                                                                 const Deployment& deployment) const;
   [[nodiscard]] rollout::PlanInput plan_input(const TenantId& tenant, const Deployment& deployment,
                                               std::vector<rollout::TargetNode> nodes) const;
   [[nodiscard]] Result<> check_running() const;

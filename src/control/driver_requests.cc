@@ -28,6 +28,23 @@ bool in_production(const Options& options, const std::vector<Region>& regions) {
   });
 }
 
+// A module that is locked to some regions is deployed to no other; "all" then means those of all that it may run in.
+Result<std::vector<Region>> allowed(const Module& module, std::vector<Region> regions, bool all) {
+  if (module.allowedRegions.empty()) return regions;
+  const auto barred = [&module](const Region& region) {
+    return std::ranges::find(module.allowedRegions, region) == module.allowedRegions.end();
+  };
+  std::vector<Region> outside;
+  std::ranges::copy_if(regions, std::back_inserter(outside), barred);
+  if (all) std::erase_if(regions, barred);
+  if (regions.empty() || (!all && !outside.empty())) {
+    const auto detail = fmt::format("module {} may run in {} only, not in {}", module.moduleId.str(),
+                                    listed(module.allowedRegions), listed(outside));
+    return fail(ErrorKind::kUnprocessable, detail, {{"targetRegions", detail}});
+  }
+  return regions;
+}
+
 // The version that carries most of the traffic.
 std::optional<ModuleId> heaviest(const Route& route) {
   if (route.versions.empty()) return std::nullopt;
@@ -98,7 +115,9 @@ Result<std::vector<Region>> Driver::regions_of_nodes(const std::vector<NodeId>& 
 Result<Deployment> Driver::draft(const Principal& principal, DeploymentRequest request, const Module& module) const {
   HS_CHECK(rollout::check_strategy(request.strategy, request.strategyConfig));
   const bool by_node = request.targetNodes && !request.targetNodes->empty();
-  HS_TRY(auto regions, by_node ? regions_of_nodes(*request.targetNodes) : resolve_regions(request));
+  HS_TRY(auto asked, by_node ? regions_of_nodes(*request.targetNodes) : resolve_regions(request));
+  const bool all = std::ranges::find(request.targetRegions, Region("all")) != request.targetRegions.end();
+  HS_TRY(auto regions, allowed(module, std::move(asked), all));
   Deployment deployment;
   deployment.deploymentId = DeploymentId(new_uuid(parts_.random));
   deployment.moduleId = request.moduleId;
@@ -123,8 +142,8 @@ Result<Deployment> Driver::draft(const Principal& principal, DeploymentRequest r
   return deployment;
 }
 
-Result<std::vector<rollout::TargetNode>> Driver::targets(const Deployment& deployment) const {
-  if (!deployment.targetNodes) return fleet_.nodes(deployment.targetRegions);
+Result<std::vector<rollout::TargetNode>> Driver::targets(const TenantId& tenant, const Deployment& deployment) const {
+  if (!deployment.targetNodes) return fleet_.nodes(deployment.targetRegions, {tenant, deployment.moduleName});
   std::vector<rollout::TargetNode> nodes;
   std::vector<NodeId> gone;
   for (const auto& id : *deployment.targetNodes) {
@@ -209,9 +228,11 @@ Result<> Driver::check_alone(const TenantId& tenant, const Deployment& deploymen
   return {};
 }
 
-// Every node of a region holds what the region routes.
+// Where every node of a region holds what the region routes. Elsewhere placement finds room, or a plan has no node.
 Result<> Driver::check_room(const TenantId& tenant, const Deployment& deployment) const {
   for (const auto& region : deployment.targetRegions) {
+    const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
+    if (setting != options_.regions.end() && setting->replicas != 0) continue;
     if (publication_.route(tenant, deployment.moduleName, region) != nullptr) continue;
     if (publication_.route_count(region) < limits::kModulesPerNode) continue;
     return fail(ErrorKind::kConflict, fmt::format("region {} routes {} modules, the most that a node holds",
@@ -249,7 +270,7 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
   HS_CO_CHECK(check_alone(principal.tenant, deployment));
   if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
   // Planned again when it is executed; here so that whoever approves sees what would happen now.
-  if (auto nodes = targets(deployment)) {
+  if (auto nodes = targets(principal.tenant, deployment)) {
     auto plan = rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(*nodes)));
     if (plan) deployment.plan = *std::move(plan);
   }
@@ -297,7 +318,7 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
   HS_CO_CHECK(check_alone(principal.tenant, deployment));
   HS_CO_CHECK(check_room(principal.tenant, deployment));
   if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
-  HS_CO_TRY(auto nodes, targets(deployment));
+  HS_CO_TRY(auto nodes, targets(principal.tenant, deployment));
   HS_CO_TRY(deployment.plan,
             rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(nodes))));
 

@@ -99,7 +99,8 @@ Task<Result<std::vector<SharedVersion>>> Driver::hold_versions_before(TenantDepl
   const auto until = std::chrono::steady_clock::now() + options_.rollback_prepare;
   while (!stopping_ && std::chrono::steady_clock::now() < until) {
     const auto seen = reported_.count();
-    const auto ready = all_ready(fleet_.nodes(regions), versions, revision);
+    const auto ready =
+        all_ready(fleet_.nodes(regions, {stored.tenant, stored.deployment.moduleName}), versions, revision);
     if (ready && *ready) co_return versions;
     if (!ready) {
       release(key);

@@ -13,6 +13,7 @@ BOOST_DESCRIBE_ENUM(Environment, development, staging, production)
 struct RegionSetting {
   Region region;
   Environment environment = Environment::development;
+  int replicas = 0;  // copies of each module, 1–3; 0 = on every node
 };
 
 }  // namespace hotswap::control

@@ -4,24 +4,61 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "model/text_rules.h"
 
 namespace hotswap::control {
+namespace {
 
-Fleet::Fleet(asio::any_io_executor home, const Options& options, Publication& publication, Signal& reported,
-             const Clock& clock, Metrics& metrics)
+constexpr std::chrono::milliseconds kWatchInterval{500};
+
+std::unexpected<Error> stopping() { return fail(ErrorKind::kUnavailable, "the control plane is stopping"); }
+
+}  // namespace
+
+Fleet::Fleet(asio::any_io_executor home, const Options& options, Publication& publication, const NodeRegistry& registry,
+             Signal& reported, const Clock& clock, Metrics& metrics)
     : home_(home),
       options_(options),
       publication_(publication),
+      registry_(registry),
       reported_(reported),
       clock_(clock),
       metrics_(metrics),
-      changed_(std::move(home)),
-      count_(metrics.gauge("wasm.edge_nodes.count", "Nodes that polled or reported since the control plane started")),
-      healthy_(metrics.gauge("wasm.edge_nodes.healthy", "Nodes that poll or reported lately")) {}
+      changed_(home),
+      stopped_(std::move(home)),
+      states_(options, publication, registry),
+      count_(metrics.gauge("wasm.edge_nodes.count", "Nodes that are registered, or were heard of since the start")),
+      healthy_(metrics.gauge("wasm.edge_nodes.healthy", "Nodes that report as they should")),
+      unplaced_(metrics.gauge("wasm.modules.unplaced", "Modules that are on fewer nodes than they should be")) {}
 
-bool Fleet::healthy(const Node& node) const {
-  return node.polling > 0 || clock_.steady() - node.heard < options_.node_silence;
+NodeCondition Fleet::condition(const Node& node) const {
+  return node.liveness.condition(clock_.steady(), options_.liveness);
+}
+
+// Whether a rollout may count on the node.
+bool Fleet::deployable(const NodeId& id, const Node& node) const {
+  if (condition(node) != NodeCondition::Healthy) return false;
+  const NodeRecord* record = registry_.find(id);
+  return record == nullptr || (record->isEnabled && !record->draining);
+}
+
+Fleet::Node& Fleet::add(const NodeId& id, Region region) {
+  const auto [at, added] = nodes_.try_emplace(id, clock_.steady());
+  placement_due_ = placement_due_ || added;
+  Node& node = at->second;
+  node.region = std::move(region);
+  if (node.versions == nullptr) {
+    node.versions =
+        &metrics_.gauge("wasm.modules.deployed.per_node", "Versions that the node reports ready", {{"node", id.str()}});
+  }
+  return node;
+}
+
+void Fleet::expect_registered() {
+  for (const auto& [id, record] : registry_.nodes()) {
+    if (publication_.knows(record.node.region)) add(id, record.node.region);
+  }
 }
 
 Result<Fleet::Node*> Fleet::hear(const NodeId& id, const Region& region) {
@@ -31,6 +68,7 @@ Result<Fleet::Node*> Fleet::hear(const NodeId& id, const Region& region) {
   const auto found = nodes_.find(id);
   Region in = region;
   if (in.empty() && found != nodes_.end()) in = found->second.region;
+  if (const NodeRecord* record = registry_.find(id); in.empty() && record != nullptr) in = record->node.region;
   if (in.empty() && options_.regions.size() == 1) in = options_.regions.front().region;
   if (in.empty()) {
     return fail(ErrorKind::kConflict,
@@ -41,78 +79,171 @@ Result<Fleet::Node*> Fleet::hear(const NodeId& id, const Region& region) {
     for (const auto& setting : options_.regions) known += (known.empty() ? "" : ", ") + setting.region.str();
     return fail_fields({{"region", fmt::format("there is no region {}; the regions are {}", in.str(), known)}});
   }
-  Node& node = nodes_[id];
-  if (node.versions == nullptr) {
-    node.versions =
-        &metrics_.gauge("wasm.modules.deployed.per_node", "Versions that the node reports ready", {{"node", id.str()}});
-  }
-  node.region = std::move(in);
-  node.heard = clock_.steady();
-  return &node;
+  return &add(id, std::move(in));
 }
 
-Task<void> Fleet::wait_for_change(const NodeId& id, std::int64_t after) {
+// What a node reported in an earlier life is no longer true.
+void Fleet::reborn(const NodeId& id, Node& node, const std::string& incarnation) {
+  if (incarnation.empty() || incarnation == node.incarnation) return;
+  if (!node.incarnation.empty()) reports_.erase(id);
+  node.incarnation = incarnation;
+}
+
+// Takes no reference: a node that is removed meanwhile ends its poll.
+Task<void> Fleet::wait_for_change(NodeId id, std::int64_t after) {
   const auto until = std::chrono::steady_clock::now() + limits::kLongPoll;
-  Node& node = nodes_.at(id);
-  // The guard counts down also when the poll is cancelled.
-  struct Polling {
-    Node& node;
-    explicit Polling(Node& polled) : node(polled) { ++node.polling; }
-    ~Polling() { --node.polling; }
-    Polling(const Polling&) = delete;
-    Polling& operator=(const Polling&) = delete;
-  } const polling(node);
-  while (!stopping_ && publication_.revision(node.region) == after && std::chrono::steady_clock::now() < until) {
+  while (!stopping_ && std::chrono::steady_clock::now() < until) {
+    const auto found = nodes_.find(id);
+    if (found == nodes_.end() || states_.revision(id, found->second.region) != after) co_return;
     const auto seen = changed_.count();
     co_await changed_.wait(seen, until);
   }
 }
 
-Task<Result<DesiredState>> Fleet::desired_state(NodeId id, std::int64_t after, Region region) {
-  if (stopping_) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  const bool first = !nodes_.contains(id);
-  HS_CO_TRY(Node * node, hear(id, region));
-  // A node that has nothing has just been started: what it reported in an earlier life is no longer true.
-  if (after == 0) reports_.erase(id);
+Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
+  if (stopping_) co_return stopping();
+  const auto known = nodes_.find(poll.node);
+  const bool first = known == nodes_.end() || known->second.given == nullptr;
+  HS_CO_TRY(Node * node, hear(poll.node, poll.region));
+  reborn(poll.node, *node, poll.incarnation);
+  // A node that has nothing has just been started.
+  if (poll.after == 0) reports_.erase(poll.node);
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
-  if (first && after == publication_.revision(node->region)) publication_.claim(publication_.revision() + 1);
-  if (publication_.claim(after) || first) {
+  if (first && poll.after == states_.revision(poll.node, node->region)) publication_.claim(publication_.revision() + 1);
+  if (publication_.claim(poll.after) || first) {
     published();
     reported_.notify();
   }
-  co_await wait_for_change(id, after);
-  if (stopping_) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  node->heard = clock_.steady();
-  node->given = publication_.revision(node->region);
-  co_return *publication_.state(node->region);
+  co_await wait_for_change(poll.node, poll.after);
+  if (stopping_) co_return stopping();
+  const auto found = nodes_.find(poll.node);
+  if (found == nodes_.end()) {
+    co_return fail(ErrorKind::kNotFound, fmt::format("node {} was removed", poll.node.str()));
+  }
+  node = &found->second;
+  Polled polled{.before = node->given, .now = states_.state(poll.node, node->region)};
+  if (polled.before != nullptr && polled.before->revision != poll.after) polled.before = nullptr;
+  node->given = polled.now;
+  node->given_revision = polled.now->revision;
+  co_return polled;
 }
 
-Result<> Fleet::report(NodeReport report) {
-  if (stopping_) return fail(ErrorKind::kUnavailable, "the control plane is stopping");
+Result<ReportReply> Fleet::report(NodeReport report) {
+  if (stopping_) return stopping();
   if (report.region.empty()) return fail_fields({{"region", "is required"}});
   HS_TRY(Node * node, hear(report.nodeId, report.region));
+  reborn(report.nodeId, *node, report.incarnation);
   if (publication_.claim(report.routedRevision)) published();
   const auto ready = std::ranges::count(report.versions, VersionState::Ready, &VersionReport::state);
   node->versions->set(static_cast<double>(ready));
   node->reported_at = clock_.now();
+  node->liveness.reported(clock_.steady(), !report.health || report.health->isHealthy, options_.liveness);
+  const bool in_rollout = publication_.holds(node->region);
   const NodeId id = report.nodeId;
-  reports_[id] = {.report = std::move(report), .known_revision = node->given};
+  const auto before = reports_.find(id);
+  if (before == reports_.end() || before->second.report.versions != report.versions) {
+    serving_.clear();
+    placement_due_ = true;
+  }
+  reports_[id] = {.report = std::move(report), .known_revision = node->given_revision};
   reported_.notify();
-  return {};
+  return ReportReply{(in_rollout ? options_.report_every_in_rollout : options_.report_every).count()};
 }
 
-void Fleet::published() { changed_.notify(); }
+Task<void> Fleet::watch() {
+  while (!stopping_) {
+    bool any = false;
+    for (auto& [id, node] : nodes_) {
+      const NodeCondition now = condition(node);
+      if (now == node.condition) continue;
+      const auto level = now == NodeCondition::Healthy ? log::Level::Info : log::Level::Warning;
+      log::event(level, "node condition changed", "",
+                 {{"nodeId", id.str()}, {"from", enum_name(node.condition)}, {"to", enum_name(now)}});
+      node.condition = now;
+      any = true;
+    }
+    if (any) {
+      serving_.clear();
+      reported_.notify();
+    }
+    if (any || placement_due_ || placed_registry_ != registry_.version()) place();
+    co_await stopped_.wait(stopped_.count(), std::chrono::steady_clock::now() + kWatchInterval);
+  }
+}
+
+void Fleet::published() {
+  place();
+  serving_.clear();
+  changed_.notify();
+}
+
+std::vector<PlacedNode> Fleet::placed_nodes(const Region& region) const {
+  std::vector<PlacedNode> nodes;
+  for (const auto& [id, node] : nodes_) {
+    if (node.region == region) nodes.push_back({id, condition(node) != NodeCondition::Unhealthy});
+  }
+  return nodes;
+}
+
+bool Fleet::ready(const RouteKey& key, const NodeId& id, const Region& region) const {
+  const auto view = reports_.find(id);
+  const auto* routed = publication_.route(key.tenant, key.name, region);
+  if (view == reports_.end() || routed == nullptr) return false;
+  return std::ranges::all_of(routed->route.versions, [&](const WeightedVersion& wanted) {
+    return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
+      return version.moduleId == wanted.moduleId && version.tenant == key.tenant &&
+             version.state == VersionState::Ready;
+    });
+  });
+}
+
+void Fleet::place() {
+  placement_due_ = false;
+  placed_registry_ = registry_.version();
+  bool changed = false;
+  for (const auto& setting : options_.regions) {
+    const Region& region = setting.region;
+    const bool moved = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
+      return ready(key, node, region);
+    });
+    changed = changed || moved;
+  }
+  if (!changed) return;
+  serving_.clear();
+  changed_.notify();
+}
+
+void Fleet::forget(const NodeId& id) {
+  nodes_.erase(id);
+  reports_.erase(id);
+  serving_.clear();
+  placement_due_ = true;
+  changed_.notify();
+  reported_.notify();
+}
 
 void Fleet::stop() {
   stopping_ = true;
   changed_.notify();
+  stopped_.notify();
 }
 
 std::vector<rollout::TargetNode> Fleet::nodes(const std::vector<Region>& regions) const {
   std::vector<rollout::TargetNode> found;
   for (const auto& [id, node] : nodes_) {
     if (std::ranges::find(regions, node.region) == regions.end()) continue;
-    found.push_back({id, node.region, healthy(node)});
+    found.push_back({id, node.region, deployable(id, node)});
+  }
+  return found;
+}
+
+std::vector<rollout::TargetNode> Fleet::nodes(const std::vector<Region>& regions, const RouteKey& key) const {
+  auto found = nodes(regions);
+  for (const auto& region : regions) {
+    const auto placed = placed_nodes(region);
+    std::erase_if(found, [&](const rollout::TargetNode& node) {
+      return node.region == region && !states_.holds(node.id, region, key, placed);
+    });
   }
   return found;
 }
@@ -120,7 +251,7 @@ std::vector<rollout::TargetNode> Fleet::nodes(const std::vector<Region>& regions
 std::optional<rollout::TargetNode> Fleet::node(const NodeId& id) const {
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return std::nullopt;
-  return rollout::TargetNode{id, found->second.region, healthy(found->second)};
+  return rollout::TargetNode{id, found->second.region, deployable(id, found->second)};
 }
 
 std::vector<NodeId> Fleet::known() const {
@@ -129,31 +260,111 @@ std::vector<NodeId> Fleet::known() const {
   return ids;
 }
 
-std::vector<NodeStatus> Fleet::status() const {
-  std::vector<NodeStatus> all;
-  for (const auto& [id, node] : nodes_) {
-    NodeStatus status{.nodeId = id,
-                      .region = node.region,
-                      .healthy = healthy(node),
-                      .desiredRevision = publication_.revision(node.region),
-                      .lastReportAt = node.reported_at};
-    if (const auto view = reports_.find(id); view != reports_.end()) {
-      status.routedRevision = view->second.report.routedRevision;
-      for (const auto& version : view->second.report.versions) {
-        const bool ready = version.state == VersionState::Ready;
-        const bool failed = version.state == VersionState::Failed;
-        ++(ready ? status.versionsReady : failed ? status.versionsFailed : status.versionsPreparing);
-      }
+std::optional<std::uint64_t> Fleet::artifact_size(const NodeId& id, const Digest& digest) {
+  const auto node = nodes_.find(id);
+  if (node == nodes_.end()) return std::nullopt;
+  const auto state = states_.state(id, node->second.region);
+  const auto found = std::ranges::find(state->versions, digest, &DesiredVersion::digest);
+  if (found == state->versions.end()) return std::nullopt;
+  return found->sizeBytes;
+}
+
+NodeStatus Fleet::status_of(const TenantId& tenant, const NodeId& id, const Node& node) const {
+  NodeStatus status{.nodeId = id, .region = node.region, .lastHeartbeat = node.reported_at};
+  status.condition = condition(node);
+  status.desiredRevision = states_.revision(id, node.region);
+  if (const NodeRecord* record = registry_.find(id)) {
+    const NodeDescription& about = record->node;
+    status.hostname = about.hostname;
+    status.port = about.port;
+    status.zone = about.zone;
+    status.runtime = about.runtime;
+    status.runtimeVersion = about.runtimeVersion;
+    status.wasiVersion = about.wasiVersion;
+    status.capabilities = about.capabilities;
+    status.maxModules = about.maxModules;
+    status.hardware = about.hardware;
+    status.startedAt = about.startedAt;
+    status.registeredAt = record->registeredAt;
+    status.isEnabled = record->isEnabled;
+    status.draining = record->draining;
+    for (const auto& pin : record->pins) {
+      if (pin.tenant == tenant) status.pinnedModules.push_back(pin.moduleId);
     }
-    all.push_back(std::move(status));
   }
+  if (const auto view = reports_.find(id); view != reports_.end()) {
+    const NodeReport& report = view->second.report;
+    status.routedRevision = report.routedRevision;
+    status.health = report.health.value_or(NodeHealth{});
+    status.metrics = report.metrics.value_or(NodeMetrics{});
+    for (const auto& version : report.versions) {
+      const bool ready = version.state == VersionState::Ready;
+      const bool failed = version.state == VersionState::Failed;
+      ++(ready ? status.versionsReady : failed ? status.versionsFailed : status.versionsPreparing);
+      if (ready && version.tenant == tenant) status.deployedModules.push_back(version.moduleId);
+    }
+  }
+  status.health.isHealthy = status.condition == NodeCondition::Healthy;
+  return status;
+}
+
+std::vector<NodeStatus> Fleet::status(const TenantId& tenant) const {
+  std::vector<NodeStatus> all;
+  for (const auto& [id, node] : nodes_) all.push_back(status_of(tenant, id, node));
   return all;
 }
 
+Result<NodeStatus> Fleet::status(const TenantId& tenant, const NodeId& id) const {
+  const auto found = nodes_.find(id);
+  if (found == nodes_.end()) return fail(ErrorKind::kNotFound, fmt::format("there is no node {}", id.str()));
+  return status_of(tenant, id, found->second);
+}
+
+// A node that drains serves on until its copies are elsewhere. `routed`: whether the node's region routes it.
+bool Fleet::serves(const NodeId& id, const Node& node, const Wanted& wanted, bool& routed) const {
+  if (wanted.region && *wanted.region != node.region) return false;
+  std::vector<ModuleId> accepted;
+  if (wanted.version) {
+    accepted = {*wanted.version};
+  } else if (const auto* route = publication_.route(wanted.tenant, wanted.name.value_or(""), node.region)) {
+    for (const auto& version : route->route.versions) accepted.push_back(version.moduleId);
+  }
+  if (!wanted.version && !accepted.empty()) routed = true;
+  const auto now = condition(node);
+  if (now != NodeCondition::Healthy && now != NodeCondition::Suspect) return false;
+  const auto view = reports_.find(id);
+  if (view == reports_.end() || registry_.find(id) == nullptr) return false;
+  return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
+    return version.state == VersionState::Ready && version.tenant == wanted.tenant &&
+           std::ranges::find(accepted, version.moduleId) != accepted.end();
+  });
+}
+
+Result<std::vector<Peer>> Fleet::serving(const Wanted& wanted) {
+  constexpr std::size_t kAnswersKept = 4096;
+  if (const auto known = serving_.find(wanted); known != serving_.end()) return known->second;
+  std::vector<Peer> peers;
+  bool routed = false;
+  for (const auto& [id, node] : nodes_) {
+    if (!serves(id, node, wanted, routed)) continue;
+    peers.push_back({id, gateway_origin(registry_.find(id)->node)});
+  }
+  if (peers.empty()) {
+    const std::string what = wanted.version ? wanted.version->str() : wanted.name.value_or("");
+    const std::string where = wanted.region ? " in region " + wanted.region->str() : std::string();
+    if (routed) return fail(ErrorKind::kUnavailable, fmt::format("no node is ready to serve {}{}", what, where));
+    return fail(ErrorKind::kNotFound, fmt::format("no version of {} is deployed{}; deploy one first", what, where));
+  }
+  if (serving_.size() >= kAnswersKept) serving_.clear();
+  serving_.emplace(wanted, peers);
+  return peers;
+}
+
 void Fleet::update_gauges() {
+  unplaced_.set(static_cast<double>(states_.unplaced()));
   count_.set(static_cast<double>(nodes_.size()));
-  healthy_.set(
-      static_cast<double>(std::ranges::count_if(nodes_, [this](const auto& entry) { return healthy(entry.second); })));
+  healthy_.set(static_cast<double>(std::ranges::count_if(
+      nodes_, [this](const auto& entry) { return condition(entry.second) == NodeCondition::Healthy; })));
 }
 
 }  // namespace hotswap::control

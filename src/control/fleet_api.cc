@@ -5,13 +5,6 @@
 
 namespace hotswap::control {
 
-Task<Result<>> FleetApi::nodes(net::Exchange& exchange, const Principal&) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  const auto nodes = co_await parts_.home.run(
-      [](const Fleet& fleet) -> Task<std::vector<NodeStatus>> { co_return fleet.status(); }(parts_.fleet));
-  co_return co_await net::reply_json(exchange, list_json(nodes));
-}
-
 Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
   const auto routes =

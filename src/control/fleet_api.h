@@ -1,4 +1,4 @@
-// What the control plane says about itself: nodes, routes, health, metrics.
+// What the control plane says about itself: routes, health, metrics.
 #pragma once
 
 #include "base/blocking_pool.h"
@@ -23,7 +23,6 @@ class FleetApi {
   };
   explicit FleetApi(Parts parts) : parts_(parts) {}
 
-  Task<Result<>> nodes(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> routes(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> live(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> ready(net::Exchange& exchange, const Principal& principal);

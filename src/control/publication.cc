@@ -88,6 +88,22 @@ std::shared_ptr<const DesiredState> Publication::state(const Region& region) {
   return state.built;
 }
 
+bool Publication::holds(const Region& region) const {
+  return std::ranges::any_of(holds_, [&region](const auto& entry) {
+    return std::ranges::find(entry.second.regions, region) != entry.second.regions.end();
+  });
+}
+
+bool Publication::holds(const Region& region, const RouteKey& key) const {
+  return std::ranges::any_of(holds_, [&](const auto& entry) {
+    const Hold& hold = entry.second;
+    return std::ranges::find(hold.regions, region) != hold.regions.end() &&
+           std::ranges::any_of(hold.versions, [&](const SharedVersion& version) {
+             return version->tenant == key.tenant && version->name == key.name;
+           });
+  });
+}
+
 const RoutedVersions* Publication::route(const TenantId& tenant, const std::string& name, const Region& region) const {
   const auto state = regions_.find(region);
   if (state == regions_.end()) return nullptr;
@@ -116,7 +132,7 @@ std::vector<Route> Publication::routes(const TenantId& tenant) const {
   std::vector<Route> routes;
   for (const auto& [region, state] : regions_) {
     for (const auto& [key, routed] : state.routes) {
-      if (key.first == tenant) routes.push_back(routed.route);
+      if (key.tenant == tenant) routes.push_back(routed.route);
     }
   }
   return routes;

@@ -58,6 +58,13 @@ class Publication {
   // Built at most once for each change of the region.
   [[nodiscard]] std::shared_ptr<const DesiredState> state(const Region& region);
 
+  // Whether an unfinished deployment holds versions in the region.
+  [[nodiscard]] bool holds(const Region& region) const;
+  // The same of the versions of one name.
+  [[nodiscard]] bool holds(const Region& region, const RouteKey& key) const;
+  // The number of a change that concerns single nodes and is kept elsewhere.
+  std::int64_t next_revision() { return ++revision_; }
+
   // nullptr where there is no such route.
   [[nodiscard]] const RoutedVersions* route(const TenantId& tenant, const std::string& name,
                                             const Region& region) const;
@@ -67,7 +74,6 @@ class Publication {
   [[nodiscard]] std::vector<Route> routes(const TenantId& tenant) const;
 
  private:
-  using RouteKey = std::pair<TenantId, std::string>;
   struct RegionState {
     std::int64_t revision = 0;
     std::map<RouteKey, RoutedVersions> routes;

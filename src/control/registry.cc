@@ -26,6 +26,7 @@ Module draft(const Principal& principal, const ModuleRegistration& registration,
   module.description = registration.description;
   module.limits = registration.limits;
   module.metadata = registration.metadata;
+  module.allowedRegions = registration.allowedRegions;
   module.registeredAt = now;
   module.updatedAt = now;
   module.registeredBy = principal.user;

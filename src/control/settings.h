@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "control/environment.h"
+#include "control/liveness.h"
 #include "model/principal.h"
 #include "net/http.h"
 
@@ -17,8 +18,16 @@ struct Options {
   bool single_user = true;  // whoever created a production deployment may approve it
   std::vector<RegionSetting> regions{{Region("local"), Environment::development}};
   std::size_t versions_kept = limits::kVersionsKept;
-  // Without a poll or a report for this long, a node is not healthy (two long-polls).
-  std::chrono::milliseconds node_silence = 2 * limits::kLongPoll;
+  // When a silent node is suspect, and when unhealthy.
+  LivenessSettings liveness;
+  // How often nodes report, and while a rollout touches them.
+  std::chrono::milliseconds report_every{5'000};
+  std::chrono::milliseconds report_every_in_rollout{1'000};
+  std::size_t nodes_per_region = limits::kNodesPerRegion;
+  // Copies that are made elsewhere at once, when nodes come, go or drain.
+  std::size_t simultaneous_moves = 8;
+  // Of a node's credential; the node asks for the next one at two thirds of it.
+  std::chrono::seconds credential_life{24 * 3600};
   // How long a rollback waits for the live nodes to make the old versions ready again, before it changes any route.
   std::chrono::milliseconds rollback_prepare{10'000};
   // How long the reply to a rollback waits for the live nodes to report the routes.

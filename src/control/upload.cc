@@ -175,6 +175,10 @@ void put_field(json::object& document, const std::string& name, const std::strin
     json::value& list = child(document, "limits")[name.substr(kLimits.size())];
     if (!list.is_array()) list.emplace_array();
     list.get_array().push_back(json::value(text));
+  } else if (name == "allowedRegions") {
+    json::value& list = document[name];
+    if (!list.is_array()) list.emplace_array();
+    list.get_array().push_back(json::value(text));
   } else if (name.starts_with(kLimits)) {
     put(child(document, "limits"), name.substr(kLimits.size()), number_or_text(text));
   } else {

@@ -5,7 +5,8 @@
 //   application/wasm      the binary; the registration in the query
 //
 // Single fields and query parameters are named by their paths: name, version, description, limits.maxMemoryMB,
-// limits.allowedHosts (repeated for each), limits.environmentVariables.KEY, metadata.KEY.
+// limits.allowedHosts (repeated for each), limits.environmentVariables.KEY, metadata.KEY,
+// allowedRegions (repeated for each).
 #pragma once
 
 #include <memory>

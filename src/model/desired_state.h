@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "model/deployment.h"
 #include "model/module.h"
+#include "model/node.h"
 #include "model/route.h"
 
 namespace hotswap {
@@ -28,13 +29,57 @@ struct DesiredVersion {
 BOOST_DESCRIBE_STRUCT(DesiredVersion, (),
                       (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
 
+// A route of the node's region that other nodes serve: requests for it are sent on to one of them.
+struct RemoteRoute {
+  TenantId tenant;
+  std::string name;
+  std::vector<Peer> peers;
+  bool operator==(const RemoteRoute&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(RemoteRoute, (), (tenant, name, peers))
+
 struct DesiredState {
   std::int64_t revision = 0;  // grows with every change
   std::vector<DesiredVersion> versions;
   std::vector<Route> routes;  // refer to versions above only
+  std::vector<RemoteRoute> remotes{};
   bool operator==(const DesiredState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes))
+BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes, remotes))
+
+struct VersionKey {
+  TenantId tenant;
+  ModuleId moduleId;
+  auto operator<=>(const VersionKey&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(VersionKey, (), (tenant, moduleId))
+
+struct RouteKey {
+  TenantId tenant;
+  std::string name;
+  auto operator<=>(const RouteKey&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(RouteKey, (), (tenant, name))
+
+// From one desired state of a node to a newer one, so that what travels grows with the change and not with the fleet.
+struct DesiredChange {
+  std::optional<std::int64_t> from;  // revision that it applies to; absent: to nothing, it is everything
+  std::int64_t revision = 0;
+  std::vector<DesiredVersion> putVersions;
+  std::vector<VersionKey> dropVersions;
+  std::vector<Route> putRoutes;
+  std::vector<RouteKey> dropRoutes;
+  std::vector<RemoteRoute> putRemotes{};
+  std::vector<RouteKey> dropRemotes{};
+  bool operator==(const DesiredChange&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(DesiredChange, (),
+                      (from, revision, putVersions, dropVersions, putRoutes, dropRoutes, putRemotes, dropRemotes))
+
+[[nodiscard]] DesiredChange everything(const DesiredState& to);
+[[nodiscard]] DesiredChange change_between(const DesiredState& from, const DesiredState& to);
+// kConflict where the change is made for another revision than the state's.
+[[nodiscard]] Result<DesiredState> apply(DesiredState state, DesiredChange change);
 
 enum class VersionState { Fetching, Compiling, Ready, Failed };
 BOOST_DESCRIBE_ENUM(VersionState, Fetching, Compiling, Ready, Failed)
@@ -53,8 +98,27 @@ struct NodeReport {
   Region region;
   std::int64_t routedRevision = 0;  // every I/O thread of the node routes by this revision
   std::vector<VersionReport> versions;
+  std::string incarnation{};  // of the process; counters begin anew with it
+  std::optional<NodeHealth> health{};
+  std::optional<NodeMetrics> metrics{};
+  std::vector<VersionMetrics> versionMetrics{};
   bool operator==(const NodeReport&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(NodeReport, (), (nodeId, region, routedRevision, versions))
+BOOST_DESCRIBE_STRUCT(NodeReport, (),
+                      (nodeId, region, routedRevision, versions, incarnation, health, metrics, versionMetrics))
+
+// The control plane sets the pace: faster while a rollout touches the node.
+struct ReportReply {
+  std::int64_t nextReportMs = 0;
+  bool operator==(const ReportReply&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ReportReply, (), (nextReportMs))
+
+struct InvocationCount {
+  TenantId tenant;
+  ModuleId moduleId;
+  std::int64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(InvocationCount, (), (tenant, moduleId, count))
 
 }  // namespace hotswap

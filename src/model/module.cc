@@ -107,6 +107,13 @@ std::vector<FieldError> validate(const ModuleRegistration& registration) {
   check_description(registration.description, rules);
   rules.add(validate(registration.limits, "limits"));
   check_metadata(registration.metadata, rules);
+  rules.require(registration.allowedRegions.size() <= limits::kListEntries, "allowedRegions",
+                fmt::format("at most {} regions", limits::kListEntries));
+  for (std::size_t i = 0; i < registration.allowedRegions.size(); ++i) {
+    if (auto problem = name_problem(registration.allowedRegions[i].str()); !problem.empty()) {
+      rules.broken_at("allowedRegions", i, std::move(problem));
+    }
+  }
   return rules.take();
 }
 

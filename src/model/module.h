@@ -71,6 +71,7 @@ struct Module {
   std::vector<ScanFinding> findings;
   ResourceLimits limits;
   std::map<std::string, std::string> metadata;  // build information: Git commit, build time…
+  std::vector<Region> allowedRegions;           // where it may run; empty = everywhere
   TimePoint registeredAt;
   std::string registeredBy;
   TimePoint updatedAt;
@@ -82,7 +83,7 @@ struct Module {
 BOOST_DESCRIBE_STRUCT(Module, (),
                       (moduleId, name, version, description, binaryPath, checksum, sizeBytes, kind, wasiVersion,
                        httpHandler, command, requiredInterfaces, exportedFunctions, findings, limits, metadata,
-                       registeredAt, registeredBy, updatedAt, status, deploymentCount, invocationCount))
+                       allowedRegions, registeredAt, registeredBy, updatedAt, status, deploymentCount, invocationCount))
 
 [[nodiscard]] ModuleId module_id(std::string_view name, const Version& version);
 
@@ -94,8 +95,9 @@ struct ModuleRegistration {
   std::optional<std::string> description;
   ResourceLimits limits;
   std::map<std::string, std::string> metadata;
+  std::vector<Region> allowedRegions;
 };
-BOOST_DESCRIBE_STRUCT(ModuleRegistration, (), (name, version, description, limits, metadata))
+BOOST_DESCRIBE_STRUCT(ModuleRegistration, (), (name, version, description, limits, metadata, allowedRegions))
 
 // Every rule that the registration breaks.
 [[nodiscard]] std::vector<FieldError> validate(const ModuleRegistration& registration);

@@ -16,6 +16,8 @@
 
 namespace hotswap::net {
 
+struct ClientResponse;
+
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";  // path and query
@@ -23,7 +25,11 @@ struct ClientRequest {
   std::string body{};
   // Where set, the body is streamed instead: fills the span and returns the byte count, 0 at the end.
   std::function<Result<std::size_t>(std::span<std::byte>)> body_source{};
-  std::uint64_t body_source_size = 0;              // 0: unknown, the body is sent in chunks
+  std::uint64_t body_source_size = 0;  // 0: unknown, the body is sent in chunks
+  // Of a streamed reply: called with status and headers before any byte of the body; returning false ends the request.
+  std::function<bool(const ClientResponse&)> on_head{};
+  // Called when a connection stands and the first byte is about to be sent: before it, nobody has seen the request.
+  std::function<void()> on_sending{};
   std::chrono::milliseconds timeout{30'000};       // from connecting to the whole reply (to the head, when streamed)
   std::size_t response_bytes = 64 * limits::kMiB;  // kUpstream where a body to be kept is larger
 };

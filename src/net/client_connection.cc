@@ -112,11 +112,12 @@ class ReplyReader {
       return false;
     }
     response_ = head_of(*parser_);
+    if (request_.on_head && !request_.on_head(response_)) ended_ = true;
     return true;
   }
 
   Result<> take(std::string_view bytes) {
-    if (bytes.empty()) return {};
+    if (bytes.empty() || ended_) return {};
     if (chunk_) {
       ended_ = !chunk_(bytes);
     } else {
@@ -158,6 +159,7 @@ Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& req
   keep_ = false;
   committed_ = false;
   HS_CO_CHECK(check(request));
+  if (request.on_sending) request.on_sending();
   HS_CO_CHECK(co_await send_head(request, origin));
   // A server that refuses a streamed body may answer and close before it has read it all: its answer counts.
   std::optional<Error> send_error;

@@ -10,19 +10,12 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "node/agent_parts.h"
+#include "node/backoff.h"
 
 namespace hotswap::node {
 
 using namespace asio::experimental::awaitable_operators;
-
-// A desired version and how far this node has come with it.
-struct Agent::Held {
-  DesiredVersion desired;
-  VersionState state = VersionState::Fetching;
-  std::string reason;
-  std::shared_ptr<ReadyVersion> ready;
-  std::uint64_t counted = 0;  // invocations reported to the control plane
-};
 
 namespace {
 
@@ -51,20 +44,24 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
     : home_(home),
       options_(std::move(options)),
       parts_(parts),
+      machine_(parts.clock, options_.data),
       wake_(home),
+      report_wake_(home),
+      fetched_(home, asio::steady_timer::time_point::max()),
+      stopped_(home, asio::steady_timer::time_point::max()),
       settled_(home, asio::steady_timer::time_point::max()),
       load_duration_(parts.metrics.histogram("wasm.module.load.duration",
                                              "Seconds from the binary at hand to ready, by node", latency_bounds(),
-                                             {{"node", options_.node.str()}})),
+                                             {{"node", options_.node.nodeId.str()}})),
       modules_ready_(parts.metrics.gauge("wasm.node.modules.ready", "Versions ready on the node",
-                                         {{"node", options_.node.str()}})) {}
+                                         {{"node", options_.node.nodeId.str()}})) {}
 
 Agent::~Agent() = default;
 
 Task<void> Agent::run() {
   std::exception_ptr error;
   try {
-    co_await (follow() && publish_changes() && count_invocations());
+    co_await (follow() && publish_changes() && send_reports() && count_invocations());
   } catch (...) {
     error = std::current_exception();
   }
@@ -72,6 +69,8 @@ Task<void> Agent::run() {
   if (state.cancelled() == asio::cancellation_type::none) std::rethrow_exception(error);
   // Cancelled: what is being prepared refers to this agent and is waited for; it takes milliseconds to seconds.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  stopping_ = true;
+  stopped_.cancel();
   while (preparing_ > 0) {
     wake_.expires_at(asio::steady_timer::time_point::max());
     co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -79,17 +78,51 @@ Task<void> Agent::run() {
   co_await flush_counts();
 }
 
+// Ends early when the agent stops.
+Task<void> Agent::pause(std::chrono::milliseconds time) {
+  if (stopping_) co_return;
+  asio::steady_timer timer(home_, time);
+  co_await (timer.async_wait(asio::use_awaitable) || stopped_.async_wait(asio::as_tuple(asio::use_awaitable)));
+}
+
 Task<void> Agent::follow() {
+  co_await restore();
+  co_await introduce();
+  Backoff backoff(parts_.random, options_.retry, options_.retry_most);
   for (;;) {
     auto desired = co_await parts_.control.desired_state(desired_.revision);
     if (!desired) {
       log::warning("control plane unreachable", "",
-                   {{"nodeId", options_.node.str()}, {"error", desired.error().detail}});
-      co_await sleep_for(home_, options_.retry);
-    } else if (desired->revision != desired_.revision) {
-      reconcile(std::move(*desired));
+                   {{"nodeId", options_.node.nodeId.str()}, {"error", desired.error().detail}});
+      co_await sleep_for(home_, backoff.next());
+      continue;
     }
+    backoff.reset();
+    if (desired->revision != desired_.revision) reconcile(std::move(*desired));
   }
+}
+
+Task<void> Agent::restore() {
+  if (!options_.kept) co_return;
+  auto kept = co_await parts_.cpu.run([file = *options_.kept] { return KeptState(file).load(); });
+  if (!kept) co_return;
+  kept_revision_ = kept->revision;
+  log::info("serving what was kept", "",
+            {{"nodeId", options_.node.nodeId.str()}, {"revision", kept->revision}, {"routes", kept->routes.size()}});
+  reconcile(*std::move(kept));
+}
+
+Task<void> Agent::introduce() {
+  Backoff backoff(parts_.random, options_.retry, options_.retry_most);
+  for (;;) {
+    const auto done = co_await parts_.control.introduce(options_.node);
+    if (done) break;
+    log::warning("node is not accepted by the control plane", "",
+                 {{"nodeId", options_.node.nodeId.str()}, {"error", done.error().detail}});
+    co_await sleep_for(home_, backoff.next());
+  }
+  report_due_ = true;
+  report_wake_.cancel();
 }
 
 // Begins what is missing and lets go of what is no longer wanted.
@@ -109,10 +142,9 @@ void Agent::reconcile(DesiredState desired) {
   }
   held_.swap(wanted);
   for (const auto& [key, held] : wanted) {
-    if (held_.contains(key) || !held->ready) continue;
-    if (const auto count = held->ready->invocations.value() - held->counted; count > 0) {
-      uncounted_[key] += static_cast<std::int64_t>(count);
-    }
+    if (held_.contains(key)) continue;
+    held->wanted = false;
+    if (held->ready) lingering_.insert_or_assign(key, held->ready);
   }
   desired_ = std::move(desired);
   changed();
@@ -128,7 +160,7 @@ Task<void> Agent::prepare(std::shared_ptr<Held> held) {
   Span span = parts_.tracer.start("wasm.module.load", parts_.tracer.root(true));
   span.attribute("moduleId", desired.moduleId.str());
   Result<std::string> note{""};
-  auto workload = co_await load(desired);
+  auto workload = co_await load(held);
   if (workload && desired.healthCheck && desired.healthCheck->enabled) {
     note = co_await check_health(**workload, *desired.healthCheck);
   }
@@ -136,33 +168,60 @@ Task<void> Agent::prepare(std::shared_ptr<Held> held) {
     held->state = VersionState::Failed;
     held->reason = (workload ? note.error() : workload.error()).detail;
     span.fail();
-    log::warning("version failed to become ready", span.context().trace_id(),
-                 {{"moduleId", desired.moduleId.str()}, {"nodeId", options_.node.str()}, {"error", held->reason}});
+    log::warning(
+        "version failed to become ready", span.context().trace_id(),
+        {{"moduleId", desired.moduleId.str()}, {"nodeId", options_.node.nodeId.str()}, {"error", held->reason}});
   } else {
     held->state = VersionState::Ready;
     held->reason = *note;
-    held->ready = std::make_shared<ReadyVersion>(desired.tenant, desired.moduleId, std::move(*workload));
+    held->ready =
+        std::make_shared<ReadyVersion>(desired.tenant, desired.moduleId, std::move(*workload), meter_of(desired));
   }
   --preparing_;
   changed();
 }
 
-Task<Result<std::shared_ptr<Workload>>> Agent::load(const DesiredVersion& version) {
+Task<Result<std::shared_ptr<Workload>>> Agent::load(const std::shared_ptr<Held>& held) {
+  const DesiredVersion& version = held->desired;
   for (bool may_use_cache = true;; may_use_cache = false) {
     std::string binary;
     if (!may_use_cache || !parts_.loader.cached(version.digest)) {
       may_use_cache = false;
-      binary.reserve(version.sizeBytes);
-      HS_CO_CHECK(co_await parts_.control.fetch(version.digest, [&](std::span<const std::byte> piece) -> Result<> {
-        binary.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-        return {};
-      }));
+      HS_CO_TRY(binary, co_await fetch(*held));
     }
+    held->state = VersionState::Compiling;
     const auto started = parts_.clock.steady();
     auto loaded = co_await parts_.cpu.run([&] { return parts_.loader.load(version, std::move(binary)); });
     load_duration_.record(std::chrono::duration<double>(parts_.clock.steady() - started).count());
     // A cache entry that turned out unusable is made again from the binary.
     if (loaded || !may_use_cache || loaded.error().kind != ErrorKind::kNotFound) co_return loaded;
+  }
+}
+
+// Tries for as long as the version is wanted and the failure may pass: whoever rolls out has a deadline of its own.
+Task<Result<std::string>> Agent::fetch(const Held& held) {
+  Backoff backoff(parts_.random, options_.retry, options_.retry_most);
+  for (int corrupt = 0;;) {
+    while (fetching_ >= limits::kParallelDownloads) {
+      co_await fetched_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    ++fetching_;
+    std::string binary;
+    binary.reserve(held.desired.sizeBytes);
+    const auto done =
+        co_await parts_.control.fetch(held.desired.digest, [&](std::span<const std::byte> piece) -> Result<> {
+          binary.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+          return {};
+        });
+    --fetching_;
+    fetched_.cancel();
+    if (done) co_return binary;
+    const ErrorKind kind = done.error().kind;
+    const bool may_pass = kind == ErrorKind::kUnavailable || kind == ErrorKind::kDeadline ||
+                          kind == ErrorKind::kTooManyRequests || kind == ErrorKind::kUnauthorized;
+    if (!may_pass && ++corrupt >= limits::kCorruptDownloads) co_return std::unexpected(done.error());
+    if (stopping_ || !held.wanted) co_return fail(ErrorKind::kUnavailable, "the version is no longer wanted");
+    co_await pause(backoff.next());
   }
 }
 
@@ -204,7 +263,7 @@ Task<Result<std::string>> Agent::check_health(Workload& workload, const HealthCh
   co_return std::string("healthy");
 }
 
-// One publication and one report for all changes that came together.
+// One publication for all changes that came together.
 Task<void> Agent::publish_changes() {
   for (;;) {
     if (!dirty_) {
@@ -213,61 +272,73 @@ Task<void> Agent::publish_changes() {
       continue;
     }
     dirty_ = false;
-    const auto table = RouteTable::build(desired_, ready_versions());
+    const auto table = next_table();
+    // A version that became ready meanwhile is not routed yet, and a report must not say so.
+    auto versions = version_reports();
     co_await parts_.snapshot.publish(table);
     routed_revision_ = table->revision();
+    published_ = std::move(versions);
     modules_ready_.set(static_cast<double>(table->version_count()));
     if (preparing_ == 0) {
       settled_once_ = true;
       settled_.cancel();
     }
-    if (const auto sent = co_await parts_.control.report(report()); !sent) {
-      co_await sleep_for(home_, options_.retry);
-      dirty_ = true;
+    report_due_ = true;
+    report_wake_.cancel();
+    if (preparing_ == 0 && lingering_.empty()) co_await keep();
+  }
+}
+
+// As desired, but for routes none of whose versions is ready here: those stay as they were, with their versions.
+std::shared_ptr<const RouteTable> Agent::next_table() {
+  ReadyVersions ready;
+  for (const auto& [key, held] : held_) {
+    if (held->ready) ready.push_back(held->ready);
+  }
+  const auto find_ready = [&](const TenantId& tenant, const ModuleId& id) -> std::shared_ptr<ReadyVersion> {
+    const Key key{tenant, id};
+    if (const auto held = held_.find(key); held != held_.end()) return held->second->ready;
+    const auto kept = lingering_.find(key);
+    return kept == lingering_.end() ? nullptr : kept->second;
+  };
+  std::map<RouteKey, const Route*> before;
+  for (const auto& route : routed_) before.emplace(RouteKey{route.tenant, route.name}, &route);
+  DesiredState effective{
+      .revision = desired_.revision, .versions = {}, .routes = desired_.routes, .remotes = desired_.remotes};
+  std::map<Key, std::shared_ptr<ReadyVersion>> still;
+  for (auto& route : effective.routes) {
+    const auto is_ready = [&](const WeightedVersion& version) {
+      return find_ready(route.tenant, version.moduleId) != nullptr;
+    };
+    if (std::ranges::any_of(route.versions, is_ready)) continue;
+    const auto old = before.find({route.tenant, route.name});
+    if (old == before.end() || std::ranges::none_of(old->second->versions, is_ready)) continue;
+    route = *old->second;
+    for (const auto& version : route.versions) {
+      const Key key{route.tenant, version.moduleId};
+      if (const auto kept = lingering_.find(key); kept != lingering_.end()) still.insert(*kept);
     }
+  }
+  for (const auto& [key, version] : still) ready.push_back(version);
+  lingering_.swap(still);
+  routed_ = effective.routes;
+  return RouteTable::build(effective, ready);
+}
+
+Task<void> Agent::keep() {
+  if (!options_.kept || kept_revision_ == desired_.revision) co_return;
+  const std::int64_t revision = desired_.revision;
+  const auto kept =
+      co_await parts_.cpu.run([file = *options_.kept, state = desired_] { return KeptState(file).save(state); });
+  if (kept) {
+    kept_revision_ = revision;
+  } else {
+    log::error("what is served could not be kept", "", {{"error", kept.error().detail}});
   }
 }
 
 Task<void> Agent::until_settled() {
   while (!settled_once_) co_await settled_.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
-ReadyVersions Agent::ready_versions() const {
-  ReadyVersions ready;
-  for (const auto& [key, held] : held_) {
-    if (held->ready) ready.push_back(held->ready);
-  }
-  return ready;
-}
-
-NodeReport Agent::report() const {
-  NodeReport out{options_.node, options_.region, routed_revision_, {}};
-  out.versions.reserve(held_.size());
-  for (const auto& [key, held] : held_) out.versions.push_back({key.first, key.second, held->state, held->reason});
-  return out;
-}
-
-Task<void> Agent::count_invocations() {
-  for (;;) {
-    co_await sleep_for(home_, options_.count_every);
-    co_await flush_counts();
-  }
-}
-
-Task<void> Agent::flush_counts() {
-  std::vector<InvocationCount> counts;
-  for (const auto& [key, count] : std::exchange(uncounted_, {})) counts.push_back({key.first, key.second, count});
-  for (const auto& [key, held] : held_) {
-    if (!held->ready) continue;
-    const std::uint64_t now = held->ready->invocations.value();
-    if (now == held->counted) continue;
-    counts.push_back({key.first, key.second, static_cast<std::int64_t>(now - held->counted)});
-    held->counted = now;
-  }
-  if (counts.empty()) co_return;
-  if (const auto sent = co_await parts_.control.count_invocations(counts); !sent) {
-    for (const auto& count : counts) uncounted_[{count.tenant, count.moduleId}] += count.count;
-  }
 }
 
 }  // namespace hotswap::node

@@ -17,6 +17,8 @@
 #include "base/trace.h"
 #include "model/desired_state.h"
 #include "node/control_link.h"
+#include "node/kept_state.h"
+#include "node/machine.h"
 #include "node/snapshot.h"
 
 namespace hotswap::node {
@@ -32,9 +34,11 @@ class Loader {
 };
 
 struct AgentOptions {
-  NodeId node;
-  Region region;
-  std::chrono::milliseconds retry = limits::kControlRetry;
+  NodeDescription node;
+  std::filesystem::path data;                               // whose disk is reported
+  std::optional<std::filesystem::path> kept{};              // file of what was served last; absent: nothing is kept
+  std::chrono::milliseconds retry = limits::kControlRetry;  // grows up to retry_most
+  std::chrono::milliseconds retry_most = limits::kControlRetryMax;
   std::chrono::milliseconds count_every = limits::kCountInterval;
 };
 
@@ -44,6 +48,7 @@ struct AgentParts {
   Snapshot& snapshot;
   BlockingPool& cpu;
   const Clock& clock;
+  Random& random;
   Tracer& tracer;
   Metrics& metrics;
 };
@@ -57,37 +62,68 @@ class Agent {
   // Until it is cancelled. Serves on with the last state while the control plane is away.
   Task<void> run();
 
-  // Completes when everything that the first desired state asked for is ready or failed, and is routed.
+  // Completes when everything that the first desired state asked for is ready or failed, and is routed; the first is
+  // the kept one where there is one.
   Task<void> until_settled();
 
  private:
   struct Held;
+  struct Meter {
+    std::shared_ptr<VersionMeter> counted;
+    std::int64_t told = 0;  // requests added to the module's count at the control plane
+  };
   using Key = std::pair<TenantId, ModuleId>;
 
+  // ---- what shall be (agent.cc)
   Task<void> follow();
-  Task<void> publish_changes();
-  Task<void> count_invocations();
-  Task<void> flush_counts();
+  Task<void> restore();
+  Task<void> introduce();
   void reconcile(DesiredState desired);
   Task<void> prepare(std::shared_ptr<Held> held);
-  Task<Result<std::shared_ptr<Workload>>> load(const DesiredVersion& version);
+  Task<Result<std::shared_ptr<Workload>>> load(const std::shared_ptr<Held>& held);
+  Task<Result<std::string>> fetch(const Held& held);
   Task<Result<std::string>> check_health(Workload& workload, const HealthCheck& check);
-  [[nodiscard]] ReadyVersions ready_versions() const;
-  [[nodiscard]] NodeReport report() const;
+  Task<void> publish_changes();
+  [[nodiscard]] std::shared_ptr<const RouteTable> next_table();
+  Task<void> keep();
   void changed();
+  Task<void> pause(std::chrono::milliseconds time);
+
+  // ---- what is said about it (agent_report.cc)
+  Task<void> send_reports();
+  [[nodiscard]] NodeReport report();
+  [[nodiscard]] std::vector<VersionReport> version_reports() const;
+  [[nodiscard]] NodeMetrics metrics();
+  Task<void> count_invocations();
+  Task<void> flush_counts();
+  std::shared_ptr<VersionMeter> meter_of(const DesiredVersion& version);
 
   asio::any_io_executor home_;
   AgentOptions options_;
   AgentParts parts_;
+  Machine machine_;
   DesiredState desired_;
   std::map<Key, std::shared_ptr<Held>> held_;
-  std::map<Key, std::int64_t> uncounted_;  // of versions that are gone
+  // Versions that are no longer wanted and still serve, until one that is wanted in their place is ready.
+  std::map<Key, std::shared_ptr<ReadyVersion>> lingering_;
+  std::vector<Route> routed_;             // as the table in use routes
+  std::map<Key, Meter> meters_;           // since this process started
+  std::vector<VersionReport> published_;  // as of the table in use
   std::int64_t routed_revision_ = 0;
-  bool dirty_ = false;
+  std::int64_t kept_revision_ = -1;
+  bool dirty_ = false;  // the table must be built anew
+  bool report_due_ = false;
+  bool stopping_ = false;
   bool settled_once_ = false;
   std::size_t preparing_ = 0;
-  asio::steady_timer wake_;     // cancelled by changed()
-  asio::steady_timer settled_;  // cancelled when settled_once_ turns true
+  std::size_t fetching_ = 0;
+  std::int64_t requests_reported_ = 0;
+  std::optional<SteadyPoint> reported_at_;
+  asio::steady_timer wake_;         // cancelled by changed()
+  asio::steady_timer report_wake_;  // cancelled when a report is due at once
+  asio::steady_timer fetched_;      // cancelled when a download ended
+  asio::steady_timer stopped_;      // cancelled when stopping_ turns true
+  asio::steady_timer settled_;      // cancelled when settled_once_ turns true
   Histogram& load_duration_;
   Gauge& modules_ready_;
 };

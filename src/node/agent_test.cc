@@ -4,6 +4,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,14 +38,19 @@ class FakeControl final : public ControlLink {
     }
     co_return state_;
   }
-  Task<Result<>> report(NodeReport report) override {
+  Task<Result<>> introduce(NodeDescription) override { co_return Result<>{}; }
+  Task<Result<ReportReply>> report(NodeReport report) override {
     const std::lock_guard lock(mutex_);
     reports_.push_back(std::move(report));
     reported_.notify_all();
-    co_return Result<>{};
+    co_return ReportReply{report_every.load()};
   }
   Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
     ++fetched;
+    if (failed_fetches > 0) {
+      --failed_fetches;
+      co_return fail(fetch_failure, "broken off");
+    }
     co_return sink(std::as_bytes(std::span(digest.hex())));
   }
   Task<Result<>> count_invocations(std::vector<InvocationCount> counts) override {
@@ -78,6 +84,13 @@ class FakeControl final : public ControlLink {
     return counted_[module];
   }
   std::atomic<int> fetched{0};
+  std::atomic<int> failed_fetches{0};
+  ErrorKind fetch_failure = ErrorKind::kUnavailable;
+  std::atomic<std::int64_t> report_every{60'000};
+  [[nodiscard]] std::size_t report_count() {
+    const std::lock_guard lock(mutex_);
+    return reports_.size();
+  }
 
  private:
   asio::steady_timer changed_;
@@ -106,16 +119,33 @@ class FakeLoader final : public Loader {
 
 class AgentTest : public testing::Test {
  protected:
-  AgentTest() {
+  AgentTest() { start(); }
+  void start() {
     agent_.emplace(home(),
-                   AgentOptions{.node = NodeId("n1"), .region = Region("local"), .retry = 1ms, .count_every = 1ms},
-                   AgentParts{control_, loader_, snapshot_, cpu_, clock_, tracer_, metrics_});
+                   AgentOptions{.node = description(),
+                                .data = testing::TempDir(),
+                                .kept = kept_,
+                                .retry = 1ms,
+                                .retry_most = 2ms,
+                                .count_every = 1ms},
+                   AgentParts{control_, loader_, snapshot_, cpu_, clock_, random_, tracer_, metrics_});
     ended_ = asio::co_spawn(home(), agent_->run(), asio::bind_cancellation_slot(cancel_.slot(), asio::use_future));
   }
-  ~AgentTest() override {
+  void stop() {
     asio::post(home(), [this] { cancel_.emit(asio::cancellation_type::terminal); });
     ended_.get();
+  }
+  ~AgentTest() override {
+    stop();
     threads_.stop();
+    std::filesystem::remove(kept_);
+  }
+  static NodeDescription description() {
+    NodeDescription node;
+    node.nodeId = NodeId("n1");
+    node.region = Region("local");
+    node.incarnation = "first life";
+    return node;
   }
 
   asio::any_io_executor home() { return threads_.at(0).get_executor(); }
@@ -130,6 +160,8 @@ class AgentTest : public testing::Test {
   }
 
   net::IoThreads threads_{2};
+  const std::filesystem::path kept_ =
+      testing::TempDir() + "kept-" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
   SystemClock clock_;
   SystemRandom random_;
   Tracer tracer_{clock_, random_};
@@ -233,8 +265,99 @@ TEST_F(AgentTest, ReportsHowOftenAVersionWasCalled) {
   const auto version = desired_version("add", 1);
   publish(state(1, {version}, {route_to("add", {{version.moduleId, 100}})}));
   control_.wait_for(ready(1));
-  table()->by_name(version.tenant, "add", 0)->invocations.add(5);
+  table()->by_name(version.tenant, "add", 0)->meter->requests.add(5);
   EXPECT_EQ(control_.wait_for_count(version.moduleId.str()), 5);
+}
+
+TEST_F(AgentTest, ADownloadThatBreaksOffIsTriedAgain) {
+  control_.failed_fetches = 3;
+  publish(state(1, {desired_version("add", 1)}, {}));
+  control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Ready; });
+  EXPECT_EQ(control_.fetched, 4);
+}
+
+TEST_F(AgentTest, ABinaryThatStaysCorruptFailsItsVersion) {
+  control_.fetch_failure = ErrorKind::kUpstream;
+  control_.failed_fetches = 100;
+  publish(state(1, {desired_version("add", 1)}, {}));
+  const auto report = control_.wait_for(
+      [](const NodeReport& r) { return r.versions.size() == 1 && r.versions[0].state == VersionState::Failed; });
+  EXPECT_EQ(report.versions[0].reason, "broken off");
+  EXPECT_EQ(control_.fetched, limits::kCorruptDownloads);
+}
+
+TEST_F(AgentTest, KeepsTheOldVersionServingUntilTheOneInItsPlaceIsReady) {
+  const auto one = desired_version("add", 1);
+  const auto two = desired_version("add", 2);
+  publish(state(1, {one}, {route_to("add", {{one.moduleId, 100}})}));
+  control_.wait_for(ready(1));
+  control_.failed_fetches = 1'000'000;
+  publish(state(2, {two}, {route_to("add", {{two.moduleId, 100}})}));
+  control_.wait_for([](const NodeReport& r) { return r.routedRevision == 2; });
+  ASSERT_NE(table()->by_name(one.tenant, "add", 0), nullptr);
+  EXPECT_EQ(table()->by_name(one.tenant, "add", 0)->id, one.moduleId);
+  control_.failed_fetches = 0;
+  control_.wait_for(ready(2));
+  EXPECT_EQ(table()->by_name(one.tenant, "add", 0)->id, two.moduleId);
+  EXPECT_EQ(table()->by_id(one.tenant, one.moduleId.str()), nullptr);
+}
+
+TEST_F(AgentTest, StartsWithWhatItLastServedWhereTheControlPlaneIsAway) {
+  const auto version = desired_version("add", 1);
+  publish(state(7, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  control_.wait_for(ready(7));
+  for (const auto until = std::chrono::steady_clock::now() + 30s;
+       !std::filesystem::exists(kept_) && std::chrono::steady_clock::now() < until;) {
+  }
+  stop();
+  agent_.reset();
+  publish({.revision = -1, .versions = {}, .routes = {}});
+  asio::post(home(), asio::use_future([this] {
+               control_.fail_next_polls(1'000'000);
+               asio::co_spawn(
+                   home(), [this]() -> Task<void> { co_await snapshot_.publish(std::make_shared<const RouteTable>()); },
+                   asio::detached);
+             }))
+      .get();
+  start();
+  asio::co_spawn(home(), agent_->until_settled(), asio::use_future).get();
+  EXPECT_NE(table()->by_name(version.tenant, "add", 0), nullptr);
+}
+
+TEST_F(AgentTest, ReportsAtThePaceThatTheControlPlaneSets) {
+  control_.report_every = 1;
+  publish(state(1, {desired_version("add", 1)}, {}));
+  control_.wait_for(ready(1));
+  const auto before = control_.report_count();
+  const auto report = control_.wait_for([&](const NodeReport&) { return true; });
+  for (const auto until = std::chrono::steady_clock::now() + 30s;
+       control_.report_count() < before + 3 && std::chrono::steady_clock::now() < until;) {
+  }
+  EXPECT_GE(control_.report_count(), before + 3);
+  EXPECT_EQ(report.incarnation, "first life");
+  EXPECT_GT(report.health.value_or(NodeHealth{}).memoryUsageMB, 0);
+}
+
+TEST_F(AgentTest, ReportsWhatEachVersionDid) {
+  const auto version = desired_version("add", 1);
+  control_.report_every = 1;
+  publish(state(1, {version}, {route_to("add", {{version.moduleId, 100}})}));
+  control_.wait_for(ready(1));
+  auto& meter = *table()->by_name(version.tenant, "add", 0)->meter;
+  meter.requests.add(2);
+  meter.failures.add(1);
+  meter.latency.record(0.5);
+  meter.latency.record(100);
+  const auto report = control_.wait_for([](const NodeReport& r) { return !r.versionMetrics.empty(); });
+  const auto& metrics = report.versionMetrics.front();
+  EXPECT_EQ(metrics.name, "add");
+  EXPECT_EQ(metrics.moduleId, version.moduleId);
+  EXPECT_EQ(metrics.requests, 2);
+  EXPECT_EQ(metrics.failures, 1);
+  ASSERT_EQ(metrics.latency.size(), latency_bounds().size() + 1);
+  EXPECT_EQ(metrics.latency.back(), 1);
+  EXPECT_DOUBLE_EQ(metrics.latencySeconds, 100.5);
 }
 
 }  // namespace

@@ -6,6 +6,14 @@
 #include <boost/asio/post.hpp>
 
 namespace hotswap::node {
+namespace {
+
+std::optional<std::filesystem::path> kept_file(const Options& options) {
+  if (!options.keep) return std::nullopt;
+  return options.data / "desired-state.json";
+}
+
+}  // namespace
 
 Result<std::unique_ptr<App>> App::create(Options options, Parts parts) {
   HS_TRY(wasm::CodeCache cache, wasm::CodeCache::open(parts.engine, options.data / "code"));
@@ -16,13 +24,17 @@ App::App(Options options, Parts parts, wasm::CodeCache cache)
     : parts_(parts),
       loader_(parts.engine, std::move(cache), options.data / "files", options.policy),
       snapshot_(parts.threads),
-      gateway_(options.node, options.region, snapshot_, parts.clock, parts.tracer, parts.metrics),
-      agent_(parts.threads.at(0).get_executor(), {.node = options.node, .region = options.region},
+      forwarder_(std::in_place, parts.threads, parts.clock, parts.random, parts.metrics),
+      gateway_(options.node.nodeId, options.node.region, snapshot_, &*forwarder_, parts.clock, parts.tracer,
+               parts.metrics),
+      agent_(parts.threads.at(0).get_executor(),
+             {.node = options.node, .data = options.data, .kept = kept_file(options)},
              {.control = parts.control,
               .loader = loader_,
               .snapshot = snapshot_,
               .cpu = parts.cpu,
               .clock = parts.clock,
+              .random = parts.random,
               .tracer = parts.tracer,
               .metrics = parts.metrics}),
       stopped_(parts.threads.at(0)) {}

@@ -13,9 +13,9 @@
 namespace hotswap::node {
 
 struct Options {
-  NodeId node;
-  Region region;
-  std::filesystem::path data;  // code cache and module files live below
+  NodeDescription node;
+  std::filesystem::path data;  // code cache, module files and, where wanted, what was served last live below
+  bool keep = false;           // serve what was served last before the control plane says what to serve
   wasm::SandboxPolicy policy;
 };
 
@@ -25,6 +25,7 @@ struct Parts {
   ControlLink& control;
   BlockingPool& cpu;
   const Clock& clock;
+  Random& random;
   Tracer& tracer;
   Metrics& metrics;
 };
@@ -47,6 +48,7 @@ class App {
   Parts parts_;
   WasmLoader loader_;
   Snapshot snapshot_;
+  std::optional<forward::Forwarder> forwarder_;
   Gateway gateway_;
   Agent agent_;
   asio::cancellation_signal cancel_;

@@ -51,12 +51,24 @@ void append_milliseconds_member(std::string& out, std::string_view name, std::ch
   out += fmt::format_int(kUnitsInMillisecond + units % kUnitsInMillisecond).c_str() + 1;  // without the leading 1
 }
 
+bool forwarded(const net::Exchange& exchange) { return exchange.headers().count(forward::kForwardedHeader) > 0; }
+
+// Whoever sent the request on tries another node.
+Task<void> refuse_forwarded(net::Exchange& exchange, Error why) {
+  why.kind = ErrorKind::kUnavailable;
+  const std::array headers{net::Header{forward::kNotHereHeader, "1"}};
+  std::ignore = co_await exchange.reply(http_status(why.kind), net::kProblemType,
+                                        net::problem_document(why, exchange.trace()), headers);
+}
+
 }  // namespace
 
-Gateway::Gateway(NodeId node, Region region, Snapshot& snapshot, const Clock& clock, Tracer& tracer, Metrics& metrics)
+Gateway::Gateway(NodeId node, Region region, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock,
+                 Tracer& tracer, Metrics& metrics)
     : node_(std::move(node)),
       region_(std::move(region)),
       snapshot_(snapshot),
+      forwarder_(forwarder),
       clock_(clock),
       tracer_(tracer),
       invoked_(metrics.counter("wasm.functions.invoked.total", "Calls of modules", {{"node", node_.str()}})),
@@ -96,14 +108,30 @@ Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Pri
   return chosen;
 }
 
-void Gateway::meter(const CallOutcome& outcome, Span& span) {
+const std::vector<Peer>* Gateway::elsewhere(const net::Exchange& exchange, const ExecuteRequest& request,
+                                            const RouteTable& table, const Principal& principal) const {
+  if (forwarder_ == nullptr || !request.module || (request.region && *request.region != region_)) return nullptr;
+  if (forwarded(exchange)) return nullptr;
+  return table.remote(principal.tenant, *request.module);
+}
+
+Task<void> Gateway::send_on(net::Exchange& exchange, std::string body, std::vector<Peer> peers) {
+  const auto done = co_await forwarder_->forward(exchange, std::move(body), std::move(peers));
+  if (!done && !exchange.replied()) std::ignore = co_await net::reply_problem(exchange, done.error());
+}
+
+void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& span) {
+  const double seconds = std::chrono::duration<double>(outcome.usage.wall).count();
   invoked_.add();
-  duration_.record(std::chrono::duration<double>(outcome.usage.wall).count());
+  duration_.record(seconds);
+  version.meter->requests.add();
+  version.meter->latency.record(seconds);
   if (outcome.usage.throttled.count() > 0) {
     throttled_microseconds_.add(static_cast<std::uint64_t>(outcome.usage.throttled.count() / 1000));
   }
   if (outcome.failure) {
     failed_.add();
+    version.meter->failures.add();
     failures_[static_cast<std::size_t>(*outcome.failure)]->add();
     span.fail();
     span.attribute("errorType", enum_name(*outcome.failure));
@@ -152,6 +180,17 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   auto parsed = held ? parse_execute_request(body) : std::unexpected(held.error());
   auto chosen = parsed ? choose(parsed->request, principal) : std::unexpected(parsed.error());
   if (!chosen) {
+    if (parsed) {
+      const auto table = snapshot_.get();
+      if (const auto* peers = elsewhere(exchange, parsed->request, *table, principal)) {
+        co_await send_on(exchange, std::string(body), *peers);
+        co_return;
+      }
+    }
+    if (chosen.error().kind == ErrorKind::kNotFound && forwarded(exchange)) {
+      co_await refuse_forwarded(exchange, chosen.error());
+      co_return;
+    }
     (void)co_await net::reply_problem(exchange, chosen.error());
     co_return;
   }
@@ -165,8 +204,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     (void)co_await net::reply_problem(exchange, outcome.error());
     co_return;
   }
-  chosen->version->invocations.add();
-  meter(*outcome, span);
+  meter(*chosen->version, *outcome, span);
   if (outcome->failure == GuestFailure::Cancelled) {
     exchange.abort();
     co_return;
@@ -193,8 +231,7 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
     span.fail();
     co_return;
   }
-  version->invocations.add();
-  meter(*outcome, span);
+  meter(*version, *outcome, span);
 }
 
 }  // namespace hotswap::node

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/trace.h"
+#include "forward/forwarder.h"
 #include "model/invocation.h"
 #include "model/principal.h"
 #include "net/http.h"
@@ -14,7 +15,9 @@ namespace hotswap::node {
 // Used on the I/O threads of its snapshot.
 class Gateway {
  public:
-  Gateway(NodeId node, Region region, Snapshot& snapshot, const Clock& clock, Tracer& tracer, Metrics& metrics);
+  // `forwarder` sends on what other nodes of the region serve; null where there are none.
+  Gateway(NodeId node, Region region, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock,
+          Tracer& tracer, Metrics& metrics);
 
   // POST /api/v1/wasm/execute: 200 with an InvocationResult, also for a guest's own failure.
   Task<void> execute(net::Exchange& exchange, const Principal& principal);
@@ -27,13 +30,18 @@ class Gateway {
     ReadyVersion* version;
   };
   [[nodiscard]] Result<Chosen> choose(const ExecuteRequest& request, const Principal& principal) const;
+  // The peers that serve what this node does not; nullptr where the request is this node's, or nobody's.
+  [[nodiscard]] const std::vector<Peer>* elsewhere(const net::Exchange& exchange, const ExecuteRequest& request,
+                                                   const RouteTable& table, const Principal& principal) const;
+  Task<void> send_on(net::Exchange& exchange, std::string body, std::vector<Peer> peers);
   [[nodiscard]] std::string result_json(const ReadyVersion& version, const CallOutcome& outcome,
                                         const TraceContext& trace) const;
-  void meter(const CallOutcome& outcome, Span& span);
+  void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span);
 
   NodeId node_;
   Region region_;
   Snapshot& snapshot_;
+  forward::Forwarder* forwarder_;
   const Clock& clock_;
   Tracer& tracer_;
   Counter& invoked_;

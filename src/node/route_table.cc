@@ -59,7 +59,17 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
     }
     tenant.names.insert_or_assign(route.name, std::move(entry));
   }
+  for (const auto& remote : desired.remotes) {
+    table->tenants_[remote.tenant.str()].remotes.insert_or_assign(remote.name, remote.peers);
+  }
   return table;
+}
+
+const std::vector<Peer>* RouteTable::remote(const TenantId& tenant, std::string_view name) const {
+  const auto owner = tenants_.find(tenant.str());
+  if (owner == tenants_.end()) return nullptr;
+  const auto found = owner->second.remotes.find(name);
+  return found == owner->second.remotes.end() ? nullptr : &found->second;
 }
 
 ReadyVersion* RouteTable::by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const {

@@ -15,14 +15,24 @@
 
 namespace hotswap::node {
 
+// What a version did on this node, over all times that it was made ready. Any thread.
+struct VersionMeter {
+  explicit VersionMeter(std::string module_name = {}) : name(std::move(module_name)) {}
+  const std::string name;
+  Counter requests;
+  Counter failures;
+  Histogram latency{latency_bounds()};  // seconds
+};
+
 // A version that is ready on this node. Dropped, with its code, when the last snapshot or request that holds it ends.
 struct ReadyVersion {
   TenantId tenant;
   ModuleId id;
   std::shared_ptr<Workload> workload;
-  Counter invocations;  // since the version was made ready here
-  ReadyVersion(TenantId owner, ModuleId module, std::shared_ptr<Workload> loaded)
-      : tenant(std::move(owner)), id(std::move(module)), workload(std::move(loaded)) {}
+  std::shared_ptr<VersionMeter> meter;
+  ReadyVersion(TenantId owner, ModuleId module, std::shared_ptr<Workload> loaded,
+               std::shared_ptr<VersionMeter> counted = std::make_shared<VersionMeter>())
+      : tenant(std::move(owner)), id(std::move(module)), workload(std::move(loaded)), meter(std::move(counted)) {}
 };
 
 using ReadyVersions = std::vector<std::shared_ptr<ReadyVersion>>;
@@ -53,6 +63,8 @@ class RouteTable {
   // The version that the route of `name` chooses; nullptr where there is no such route.
   [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const;
   [[nodiscard]] ReadyVersion* by_id(const TenantId& tenant, std::string_view module_id) const;
+  // Who serves a route that this node does not; nullptr where nobody is known to.
+  [[nodiscard]] const std::vector<Peer>* remote(const TenantId& tenant, std::string_view name) const;
   struct HttpMatch {
     ReadyVersion* version = nullptr;  // nullptr where nothing answers
     std::size_t prefix_size = 0;      // bytes of the path before the '/' that the guest's path begins with
@@ -72,6 +84,7 @@ class RouteTable {
   struct TenantTable {
     StringMap<RouteEntry> names;
     StringMap<std::shared_ptr<ReadyVersion>> versions;
+    StringMap<std::vector<Peer>> remotes;
   };
 
   [[nodiscard]] static HttpMatch longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,

@@ -86,6 +86,20 @@ const std::vector<Migration>& table() {
            "CREATE TABLE route_revision (only_row BIGINT NOT NULL PRIMARY KEY, revision BIGINT NOT NULL)",
            "INSERT INTO route_revision (only_row, revision) VALUES (1, 0)",
        }},
+      {2,
+       "nodes, join tokens",
+       {
+           R"(CREATE TABLE nodes (
+                node_id TEXT COLLATE "binary" NOT NULL PRIMARY KEY,
+                region TEXT COLLATE "binary" NOT NULL,
+                document TEXT NOT NULL))",
+           // `secret` is the digest of what a node shows.
+           R"(CREATE TABLE join_tokens (
+                token_id TEXT COLLATE "binary" NOT NULL PRIMARY KEY,
+                secret TEXT COLLATE "binary" NOT NULL UNIQUE,
+                created_at BIGINT NOT NULL,
+                document TEXT NOT NULL))",
+       }},
   };
   return kTable;
 }

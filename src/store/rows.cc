@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::string_view kRoute = "route";
 constexpr std::string_view kDeployment = "deployment";
+constexpr std::string_view kPin = "pin";
 // How many referrers an error names.
 constexpr std::size_t kNamed = 10;
 
@@ -35,6 +36,8 @@ Referrer route_referrer(std::string name, const Region& region) { return {kRoute
 
 Referrer deployment_referrer(const DeploymentId& id) { return {kDeployment, id.str(), {}}; }
 
+Referrer pin_referrer(const NodeId& node) { return {kPin, node.str(), {}}; }
+
 bool add_reference(Connection& connection, const TenantId& tenant, const ModuleId& module, const Referrer& by) {
   return connection
       .first<std::string>(sql::kAddReference, {{"tenant", tenant.str()},
@@ -58,7 +61,11 @@ std::string referrers(Connection& connection, const TenantId& tenant, const Modu
     if (i > 0) text += ", ";
     if (i == kNamed) return text + "and more";
     const auto& [kind, name, region] = found[i];
-    text += kind == kRoute ? fmt::format("route {} in region {}", name, region) : fmt::format("deployment {}", name);
+    if (kind == kRoute) {
+      text += fmt::format("route {} in region {}", name, region);
+    } else {
+      text += fmt::format("{} {}", kind == kPin ? "a pin to node" : "deployment", name);
+    }
   }
   return text;
 }

@@ -31,7 +31,7 @@ using ModuleRow = std::tuple<std::string, long long, long long>;
 // Puts the writes of a tenant in a row until the transaction ends, and takes `count` event sequences; returns the last.
 std::int64_t lock_tenant(Connection& connection, const TenantId& tenant, std::size_t count = 0);
 
-// Who refers to a module: a route (name and region) or a deployment (id).
+// Who refers to a module: a route (name and region), a deployment (id) or a node that it is pinned to (id).
 struct Referrer {
   std::string_view kind;
   std::string name;
@@ -39,6 +39,7 @@ struct Referrer {
 };
 [[nodiscard]] Referrer route_referrer(std::string name, const Region& region);
 [[nodiscard]] Referrer deployment_referrer(const DeploymentId& id);
+[[nodiscard]] Referrer pin_referrer(const NodeId& node);
 // False where the module is not there.
 bool add_reference(Connection& connection, const TenantId& tenant, const ModuleId& module, const Referrer& by);
 void drop_references(Connection& connection, const TenantId& tenant, const Referrer& by);

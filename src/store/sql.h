@@ -127,6 +127,22 @@ inline constexpr Text kAllRoutes =
     "SELECT v.revision, COALESCE(r.document, '') FROM route_revision v LEFT JOIN routes r ON 1 = 1 "
     "WHERE v.only_row = 1 ORDER BY r.tenant, r.name, r.region";
 
+// ---- nodes
+inline constexpr Text kPutNode =
+    "INSERT INTO nodes (node_id, region, document) VALUES (:node_id, :region, :document) "
+    "ON CONFLICT (node_id) DO UPDATE SET region = excluded.region, document = excluded.document";
+inline constexpr Text kDropNode = "DELETE FROM nodes WHERE node_id = :node_id";
+inline constexpr Text kNode = "SELECT document FROM nodes WHERE node_id = :node_id";
+inline constexpr Text kAllNodes = "SELECT document FROM nodes ORDER BY node_id";
+inline constexpr Text kInsertJoinToken =
+    "INSERT INTO join_tokens (token_id, secret, created_at, document) "
+    "VALUES (:token_id, :secret, :created_at, :document)";
+inline constexpr Text kUpdateJoinToken = "UPDATE join_tokens SET document = :document WHERE token_id = :token_id";
+inline constexpr Text kCountJoinTokens = "SELECT COUNT(*) FROM join_tokens";
+inline constexpr Text kJoinToken = "SELECT document FROM join_tokens WHERE token_id = :token_id";
+inline constexpr Text kJoinTokenBySecret = "SELECT document FROM join_tokens WHERE secret = :secret";
+inline constexpr Text kJoinTokens = "SELECT document FROM join_tokens ORDER BY created_at, token_id";
+
 // ---- schema
 inline constexpr Text kPing = "SELECT MAX(version) FROM schema_migrations";
 

@@ -30,6 +30,14 @@ class SqlStore final : public Store {
   Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after_sequence,
                                     std::size_t limit) override;
   Result<Routes> all_routes() override;
+
+  Result<> put_node(const NodeRecord& node) override;
+  Result<> remove_node(const NodeId& id) override;
+  Result<std::vector<NodeRecord>> all_nodes() override;
+  Result<> put_join_token(const JoinToken& token, const std::optional<Digest>& secret) override;
+  Result<std::optional<JoinToken>> join_token_by_secret(const Digest& secret) override;
+  Result<JoinToken> join_token(const std::string& id) override;
+  Result<std::vector<JoinToken>> join_tokens() override;
   Result<> ping() override;
 
  private:

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "model/deployment.h"
 #include "model/module.h"
+#include "model/node.h"
 #include "model/route.h"
 
 namespace hotswap {
@@ -116,6 +117,19 @@ class Store {
     std::vector<Route> routes;
   };
   virtual Result<Routes> all_routes() = 0;
+
+  // ---- nodes, which belong to the platform and to no tenant
+  virtual Result<> put_node(const NodeRecord& node) = 0;
+  // Absent is success.
+  virtual Result<> remove_node(const NodeId& id) = 0;
+  virtual Result<std::vector<NodeRecord>> all_nodes() = 0;
+  // `secret` is set where the token is new; kConflict where it would be one more than limits::kJoinTokens.
+  virtual Result<> put_join_token(const JoinToken& token, const std::optional<Digest>& secret) = 0;
+  virtual Result<std::optional<JoinToken>> join_token_by_secret(const Digest& secret) = 0;
+  // kNotFound where there is none.
+  virtual Result<JoinToken> join_token(const std::string& id) = 0;
+  // Oldest first.
+  virtual Result<std::vector<JoinToken>> join_tokens() = 0;
 
   // Answers whether rows can be read now (readiness).
   virtual Result<> ping() = 0;

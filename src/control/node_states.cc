@@ -1,0 +1,234 @@
+#include "control/node_states.h"
+
+#include <algorithm>
+
+namespace hotswap::control {
+namespace {
+
+RouteKey key_of(const DesiredVersion& version) { return {version.tenant, version.name}; }
+
+// Every name of a region and how many versions of it a node holds.
+std::map<RouteKey, std::size_t> names_of(const DesiredState& state) {
+  std::map<RouteKey, std::size_t> names;
+  for (const auto& version : state.versions) ++names[key_of(version)];
+  return names;
+}
+
+bool on(const placement::Assignment& assignment, const RouteKey& key, const NodeId& node) {
+  const auto found = assignment.find(key);
+  return found != assignment.end() && std::ranges::find(found->second, node) != found->second.end();
+}
+
+}  // namespace
+
+int NodeStates::replicas(const Region& region) const {
+  const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
+  return setting == options_.regions.end() ? 0 : setting->replicas;
+}
+
+// Whether everything is on every node.
+bool NodeStates::plain(const Region& region, const std::vector<PlacedNode>& nodes) const {
+  return replicas(region) == 0 && std::ranges::none_of(nodes, [this](const PlacedNode& node) {
+           const NodeRecord* record = registry_.find(node.id);
+           return record != nullptr && (record->draining || !record->isEnabled);
+         });
+}
+
+placement::Placed NodeStates::target(const Region& region, const std::vector<PlacedNode>& nodes,
+                                     const std::map<RouteKey, std::size_t>& names) const {
+  std::vector<placement::Candidate> candidates;
+  std::vector<NodeId> keeping;  // disabled: nothing comes, and nothing goes
+  for (const auto& node : nodes) {
+    const NodeRecord* record = registry_.find(node.id);
+    if (record != nullptr && record->draining) continue;
+    if (record != nullptr && !record->isEnabled) {
+      keeping.push_back(node.id);
+    } else if (node.alive) {
+      candidates.push_back({.id = node.id,
+                            .zone = record == nullptr ? "" : record->node.zone.value_or(""),
+                            .capacity = record == nullptr ? limits::kModulesPerNode
+                                                          : static_cast<std::size_t>(record->node.maxModules)});
+    }
+  }
+  std::vector<placement::Item> items;
+  for (const auto& [key, versions] : names) {
+    items.push_back({.key = key, .replicas = replicas(region), .versions = versions});
+  }
+  auto placed = placement::place(items, candidates);
+  const auto known = regions_.find(region);
+  for (const auto& node : keeping) {
+    for (auto& [key, wanted] : placed.assignment) {
+      const bool held =
+          known != regions_.end() && (known->second.everywhere || on(known->second.assignment, key, node));
+      if (held) wanted.insert(std::ranges::upper_bound(wanted, node), node);
+    }
+  }
+  return placed;
+}
+
+bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nodes, const placement::IsReady& ready) {
+  const auto whole = publication_.state(region);
+  RegionPlaces& places = regions_[region];
+  const bool was_everywhere = places.everywhere;
+  places.everywhere = plain(region, nodes);
+  places.unplaced = 0;
+  if (!places.everywhere) {
+    const auto names = names_of(*whole);
+    if (was_everywhere && replicas(region) == 0) {
+      for (const auto& [key, versions] : names) {
+        auto& on_all = places.assignment[key];
+        on_all.clear();
+        for (const auto& node : nodes) on_all.push_back(node.id);
+        std::ranges::sort(on_all);
+      }
+    } else if (places.assignment.empty()) {
+      // After a start: what the nodes hold already is where things are.
+      for (const auto& [key, versions] : names) {
+        for (const auto& node : nodes) {
+          if (ready(key, node.id)) places.assignment[key].push_back(node.id);
+        }
+      }
+    }
+    auto wanted = target(region, nodes, names);
+    places.unplaced = wanted.unplaced.size();
+    std::set<NodeId> alive;
+    for (const auto& node : nodes) {
+      if (node.alive) alive.insert(node.id);
+    }
+    // Nothing moves under a rollout, which waits for the nodes that it was planned for.
+    for (auto& [key, on_nodes] : wanted.assignment) {
+      const auto now = places.assignment.find(key);
+      if (now != places.assignment.end() && !now->second.empty() && publication_.holds(region, key)) {
+        on_nodes = now->second;
+      }
+    }
+    // What a removed node held is nobody's.
+    for (auto& [key, on_nodes] : places.assignment) {
+      std::erase_if(on_nodes,
+                    [&](const NodeId& held) { return std::ranges::find(nodes, held, &PlacedNode::id) == nodes.end(); });
+    }
+    places.assignment =
+        placement::step(places.assignment, wanted.assignment, ready, alive, options_.simultaneous_moves);
+  }
+
+  auto peers_now = peers(places, nodes, ready);
+  const bool others_moved = peers_now != places.peers;
+  places.peers = std::move(peers_now);
+  bool changed = false;
+  const auto names = places.everywhere ? std::map<RouteKey, std::size_t>{} : names_of(*whole);
+  for (const auto& node : nodes) {
+    NodeState& state = nodes_[node.id];
+    std::set<RouteKey> left_out;
+    for (const auto& [key, versions] : names) {
+      if (!on(places.assignment, key, node.id)) left_out.insert(key);
+    }
+    const NodeRecord* record = registry_.find(node.id);
+    const auto pins = record == nullptr ? std::vector<Pin>{} : record->pins;
+    const bool addresses = others_moved && !left_out.empty();
+    if (left_out == state.left_out && pins == state.pins && !addresses) continue;
+    state.left_out = std::move(left_out);
+    state.pins = pins;
+    state.revision = publication_.next_revision();
+    state.built.reset();
+    changed = true;
+  }
+  return changed;
+}
+
+std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& places,
+                                                        const std::vector<PlacedNode>& nodes,
+                                                        const placement::IsReady& ready) const {
+  std::map<RouteKey, std::vector<Peer>> all;
+  if (places.everywhere) return all;
+  std::map<NodeId, std::string> origins;
+  for (const auto& node : nodes) {
+    const NodeRecord* record = registry_.find(node.id);
+    if (node.alive && record != nullptr) origins.emplace(node.id, gateway_origin(record->node));
+  }
+  for (const auto& [key, on_nodes] : places.assignment) {
+    auto& peers = all[key];
+    for (const auto& node : on_nodes) {
+      const auto origin = origins.find(node);
+      if (origin != origins.end() && ready(key, node)) peers.push_back({node, origin->second});
+    }
+  }
+  return all;
+}
+
+std::int64_t NodeStates::revision(const NodeId& node, const Region& region) const {
+  const auto found = nodes_.find(node);
+  const std::int64_t own = found == nodes_.end() ? 0 : found->second.revision;
+  return std::max(own, publication_.revision(region));
+}
+
+std::shared_ptr<const DesiredState> NodeStates::state(const NodeId& id, const Region& region) {
+  auto whole = publication_.state(region);
+  const auto found = nodes_.find(id);
+  if (found == nodes_.end()) return whole;
+  NodeState& node = found->second;
+  if (node.left_out.empty() && node.pins.empty() && node.revision <= whole->revision) return whole;
+  if (node.built == nullptr || node.built_from != whole->revision) {
+    node.built = build(node, id, region, *whole);
+    node.built_from = whole->revision;
+  }
+  return node.built;
+}
+
+std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, const NodeId& id, const Region& region,
+                                                      const DesiredState& whole) const {
+  auto built = std::make_shared<DesiredState>();
+  built->revision = std::max(node.revision, whole.revision);
+  const auto pinned = registry_.pinned(id);
+  const auto is_pinned = [&](const RouteKey& key) {
+    return std::ranges::any_of(pinned, [&](const SharedVersion& version) { return key_of(*version) == key; });
+  };
+  for (const auto& version : whole.versions) {
+    if (!node.left_out.contains(key_of(version))) built->versions.push_back(version);
+  }
+  std::map<RouteKey, HttpBinding> bindings;
+  for (const auto& route : whole.routes) {
+    const RouteKey key{route.tenant, route.name};
+    bindings[key] = route.http;
+    if (is_pinned(key)) continue;
+    if (!node.left_out.contains(key)) {
+      built->routes.push_back(route);
+      continue;
+    }
+    const auto& others = regions_.at(region).peers;
+    if (const auto peers = others.find(key); peers != others.end() && !peers->second.empty()) {
+      built->remotes.push_back({key.tenant, key.name, peers->second});
+    }
+  }
+  for (const auto& version : pinned) {
+    const RouteKey key = key_of(*version);
+    const bool listed = std::ranges::any_of(built->versions, [&](const DesiredVersion& other) {
+      return other.tenant == version->tenant && other.moduleId == version->moduleId;
+    });
+    if (!listed) built->versions.push_back(*version);
+    const auto binding = bindings.find(key);
+    built->routes.push_back({.tenant = key.tenant,
+                             .name = key.name,
+                             .region = region,
+                             .versions = {{version->moduleId, 100}},
+                             .http = binding == bindings.end() ? default_binding(key.name) : binding->second});
+  }
+  return built;
+}
+
+bool NodeStates::holds(const NodeId& node, const Region& region, const RouteKey& key,
+                       const std::vector<PlacedNode>& nodes) const {
+  const auto places = regions_.find(region);
+  if (places == regions_.end() || places->second.everywhere) return true;
+  if (places->second.assignment.contains(key)) return on(places->second.assignment, key, node);
+  auto names = names_of(*publication_.state(region));
+  names.emplace(key, 1);
+  return on(target(region, nodes, names).assignment, key, node);
+}
+
+std::size_t NodeStates::unplaced() const {
+  std::size_t count = 0;
+  for (const auto& [region, places] : regions_) count += places.unplaced;
+  return count;
+}
+
+}  // namespace hotswap::control

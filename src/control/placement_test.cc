@@ -1,0 +1,140 @@
+// Where modules are: as many copies as the region wants, moved when nodes come, drain or fail.
+#include "control/control_fixture.h"
+
+namespace hotswap::control {
+namespace {
+
+using testing::HasSubstr;
+
+class PlacementTest : public testing::Test {
+ protected:
+  static Options with_replicas(int replicas) {
+    Options options;
+    options.regions = {{Region("local"), Environment::development, replicas}};
+    return options;
+  }
+  void add_nodes(int count) {
+    for (int i = 0; i < count; ++i) {
+      NodeDescription about;
+      about.nodeId = NodeId("n" + std::to_string(i));
+      about.hostname = "127.0.0.1";
+      about.region = Region("local");
+      about.zone = std::string(1, static_cast<char>('a' + i));
+      about.runtimeVersion = "48";
+      EXPECT_TRUE(run(platform_.app().introduce(about)));
+      nodes_.push_back(std::make_unique<TestNode>(platform_, about.nodeId.str()));
+    }
+  }
+  std::string release(const std::string& name, const std::string& version) {
+    const std::string id = platform_.create(name, version);
+    EXPECT_EQ(platform_.verb(id, "execute").status, 202U);
+    EXPECT_EQ(platform_.wait_finished(id).status, DeploymentStatus::Completed);
+    return name + "-v" + version;
+  }
+  std::vector<std::size_t> holders(const std::string& module_id) {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i]->serves(module_id)) found.push_back(i);
+    }
+    return found;
+  }
+  static std::string of(std::size_t node, const std::string& rest) {
+    return "/api/v1/wasm/nodes/n" + std::to_string(node) + rest;
+  }
+
+  Platform platform_{with_replicas(1)};
+  std::vector<std::unique_ptr<TestNode>> nodes_;
+};
+
+TEST_F(PlacementTest, AModuleIsOnAsManyNodesAsItsRegionWants) {
+  add_nodes(3);
+  std::set<std::size_t> used;
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    const auto id = release(name, "1.0.0");
+    ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; })) << name;
+    used.insert(holders(id).front());
+  }
+  EXPECT_GT(used.size(), 1U);
+}
+
+TEST_F(PlacementTest, ANewVersionTakesThePlaceOfTheOldOneWhereItIs) {
+  add_nodes(3);
+  const auto first = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(first).size() == 1; }));
+  const auto where = holders(first);
+  const auto second = release("greeter", "2.0.0");
+  EXPECT_TRUE(eventually([&] { return holders(second) == where && holders(first).empty(); }));
+}
+
+TEST_F(PlacementTest, ADrainedNodeGivesItsCopiesAwayOnceTheyAreReadyElsewhere) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
+  const std::size_t from = holders(id).front();
+  const std::size_t to = 1 - from;
+  nodes_[to]->behave({.makes_ready = false});
+  platform_.post(of(from, "/drain"));
+  ASSERT_TRUE(nodes_[to]->wait([](const DesiredState& state) { return state.versions.size() == 1; }));
+  EXPECT_TRUE(nodes_[from]->serves(id));
+  nodes_[to]->behave({});
+  EXPECT_TRUE(eventually([&] { return holders(id) == std::vector{to}; }));
+  platform_.post(of(from, "/enable"));
+  EXPECT_TRUE(eventually([&] { return holders(id) == std::vector{from}; }));
+}
+
+TEST_F(PlacementTest, WhatAFailedNodeHeldComesToAnother) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
+  const std::size_t from = holders(id).front();
+  nodes_[from]->disconnect();
+  platform_.clock().advance(40s);
+  // The other one was silent as long: two reports bring it back.
+  nodes_[1 - from]->behave({});
+  nodes_[1 - from]->behave({});
+  EXPECT_TRUE(eventually([&] { return nodes_[1 - from]->serves(id); }));
+}
+
+TEST_F(PlacementTest, APinnedVersionIsServedWhateverTheRegionRoutes) {
+  add_nodes(2);
+  release("greeter", "1.0.0");
+  const auto second = release("greeter", "2.0.0");
+  EXPECT_EQ(platform_.post(of(0, "/pins"), R"({"moduleId":"greeter-v1.0.0"})").status, 200U);
+  EXPECT_TRUE(eventually([&] { return nodes_[0]->serves("greeter-v1.0.0") && !nodes_[0]->serves(second); }));
+  EXPECT_EQ(platform_.send("DELETE", "/api/v1/wasm/modules/greeter-v1.0.0").status, 409U);
+  platform_.send("DELETE", of(0, "/pins/greeter-v1.0.0"));
+  EXPECT_TRUE(eventually([&] { return !nodes_[0]->serves("greeter-v1.0.0"); }));
+}
+
+TEST(RegionLock, NoDeploymentTakesALockedModuleElsewhere) {
+  Options options;
+  options.regions = {{Region("here")}, {Region("there")}};
+  Platform platform(options);
+  const TestNode here(platform, "h", "here");
+  const TestNode there(platform, "t", "there");
+  const auto registered = platform.send("POST", "/api/v1/wasm/modules?name=locked&version=1.0.0&allowedRegions=here",
+                                        tiny_module(), "application/wasm");
+  EXPECT_EQ(registered.text("/allowedRegions"), R"(["here"])");
+  const auto deploy = [&](const char* regions) {
+    return platform.post("/api/v1/wasm/deployments",
+                         std::string(R"({"moduleId":"locked-v1.0.0","targetRegions":)") + regions + "}");
+  };
+  EXPECT_EQ(deploy(R"(["there"])").status, 422U);
+  EXPECT_EQ(deploy(R"(["here","there"])").status, 422U);
+  EXPECT_EQ(deploy(R"(["all"])").text("/targetRegions"), R"(["here"])");
+}
+
+TEST_F(PlacementTest, ARestartedControlPlaneLeavesEverythingWhereItIs) {
+  add_nodes(3);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
+  const auto where = holders(id);
+  for (auto& node : nodes_) node->disconnect();
+  platform_.stop();
+  platform_.start();
+  for (auto& node : nodes_) node->connect(platform_);
+  EXPECT_TRUE(eventually([&] { return holders(id) == where; }));
+}
+
+}  // namespace
+}  // namespace hotswap::control
