@@ -147,16 +147,15 @@ Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
                               .deployment = deployment,
                               .step_revision = std::max(rollout.step_revision, publication_.lifted()),
                               .watched_since = rollout.watched_since};
-  if (deployment.step >= static_cast<int>(deployment.plan.size())) co_return state;
-  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
   const TimePoint now = parts_.clock.now();
-  for (const auto& id : step.nodes) {
+  for (const auto& id : rollout::asked_about(deployment)) {
     // After a restart of the control plane nodes need their time to be heard of again.
     const auto node = fleet_.node(id);
     const bool lost = node ? !node->healthy : now - rollout.watched_since > options_.node_silence;
     if (lost) state.lost.insert(id);
   }
   if (!rollout::measures(deployment, now)) co_return state;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
   SampleQuestion question{.tenant = state.tenant,
                           .name = deployment.moduleName,
                           .candidate = deployment.moduleId,

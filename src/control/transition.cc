@@ -30,6 +30,7 @@ void begin_step(Transition& transition, int step) {
   deployment.step = step;
   deployment.stepStartedAt = transition.cause.at;
   deployment.analysis = {};
+  deployment.promotedStep.reset();
   deployment.progressPercent = rollout::progress(deployment, step);
   const Step& begun = step_at(deployment, step);
   transition.event(EventType::StepStarted, described(begun, step));
@@ -72,19 +73,6 @@ void end(Transition& transition, DeploymentStatus status) {
   deployment.queuedAt.reset();
   deployment.pausedAt.reset();
   deployment.pauseReason.reset();
-}
-
-void finish_step(Transition& transition) {
-  Deployment& deployment = transition.deployment();
-  const int next = deployment.step + 1;
-  const bool last = next >= static_cast<int>(deployment.plan.size());
-  deployment.progressPercent = last ? 100 : rollout::progress(deployment, next);
-  transition.event(EventType::StepCompleted, {{"step", deployment.step}});
-  if (!last) return begin_step(transition, next);
-  deployment.step = next;
-  end(transition, DeploymentStatus::Completed);
-  deployment.succeededNodes = planned_nodes(deployment);
-  transition.event(EventType::DeploymentCompleted, {{"nodes", to_json(deployment.succeededNodes)}});
 }
 
 // Whether a step so far changed the routes of another region than these.
@@ -212,7 +200,13 @@ Transition advanced(const TenantDeployment& from, int next, Cause cause) {
 
 Transition completed(const TenantDeployment& from, Cause cause) {
   Transition transition(from, std::move(cause));
-  finish_step(transition);
+  Deployment& deployment = transition.deployment();
+  deployment.progressPercent = 100;
+  transition.event(EventType::StepCompleted, {{"step", deployment.step}});
+  deployment.step = static_cast<int>(deployment.plan.size());
+  end(transition, DeploymentStatus::Completed);
+  deployment.succeededNodes = planned_nodes(deployment);
+  transition.event(EventType::DeploymentCompleted, {{"nodes", to_json(deployment.succeededNodes)}});
   return transition;
 }
 
@@ -307,8 +301,8 @@ Transition retried(const TenantDeployment& from, Cause cause) {
 Transition promoted(const TenantDeployment& from, Cause cause) {
   Transition transition(from, std::move(cause));
   go_on(transition.deployment());
+  transition.deployment().promotedStep = from.deployment.step;
   transition.event(EventType::DeploymentPromoted, {{"step", from.deployment.step}});
-  finish_step(transition);
   return transition;
 }
 

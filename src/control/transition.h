@@ -56,7 +56,7 @@ struct Transition {
 [[nodiscard]] Transition resumed(const TenantDeployment& from, Cause cause);
 // The current step begins anew.
 [[nodiscard]] Transition retried(const TenantDeployment& from, Cause cause);
-// Ends the hold that the deployment is in.
+// Ends the hold that the deployment is in, as soon as the nodes are ready for what follows.
 [[nodiscard]] Transition promoted(const TenantDeployment& from, Cause cause);
 // Every hold to come ends at once.
 [[nodiscard]] Transition promoted_fully(const TenantDeployment& from, Cause cause);

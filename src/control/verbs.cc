@@ -50,6 +50,8 @@ Asked promote(const TenantDeployment& from, const PromoteRequest& request, const
     return not_now(deployment, "promoted",
                    fmt::format("it stands at step {}, not yet at {}", deployment.step, *request.step));
   }
+  const bool already = deployment.promotedStep == deployment.step && deployment.status == DeploymentStatus::InProgress;
+  if (already) return kDone;
   if (promotable(deployment)) return promoted(from, cause);
   // Between two holds it goes on by itself.
   if (deployment.status == DeploymentStatus::InProgress) return kDone;

@@ -112,6 +112,7 @@ struct Deployment {
   std::optional<TimePoint> queuedAt;  // executed, and waiting for its turn, while Pending
   std::optional<TimePoint> pausedAt;
   std::optional<std::string> pauseReason;
+  std::optional<int> promotedStep;       // the hold that a person ended
   bool promotedFully = false;            // holds end at once
   bool aborting = false;                 // the rest of the plan leads back
   std::optional<ModuleId> rolledBackTo;  // where a rollback named the version
@@ -122,7 +123,7 @@ BOOST_DESCRIBE_STRUCT(Deployment, (),
                        progressPercent, succeededNodes, failedNodes, healthCheck, http, createdAt, createdBy, startedAt,
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
                        step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, analysis, onConflict, queuedAt,
-                       pausedAt, pauseReason, promotedFully, aborting, rolledBackTo))
+                       pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo))
 
 // What a client states.
 struct DeploymentRequest {

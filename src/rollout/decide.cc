@@ -82,28 +82,42 @@ Decision failed_nodes(const RolloutState& state, const Step& step,
   return trouble(state, step, std::move(text), std::move(nodes));
 }
 
-// The plan's end: of an aborted rollout the last step led back already, but for what stood there exactly.
-Decision after(const RolloutState& state) {
-  const Deployment& deployment = state.deployment;
-  const int next = deployment.step + 1;
-  if (next < static_cast<int>(deployment.plan.size())) return Advance{next};
-  if (deployment.aborting) return RollBack{deployment.errorMessage.value_or("aborted"), {}};
-  return Complete{};
+Decision not_ready(const RolloutState& state, const Step& step, std::vector<NodeId> nodes, std::string_view what) {
+  auto reason = fmt::format("{} did not report {} within {} s", names(nodes), what, limits::kPrepareDeadline.count());
+  return trouble(state, step, std::move(reason), std::move(nodes));
 }
 
 TimePoint began(const RolloutState& state) { return state.deployment.stepStartedAt.value_or(state.watched_since); }
+
+// The current step is done. Routes change only when every node that is there has the version: one that was lost while
+// it was prepared may be back by now, and has its time from `due` on.
+Decision after(const RolloutState& state, const FleetReports& reports, TimePoint now, TimePoint due) {
+  const Deployment& deployment = state.deployment;
+  const int next = deployment.step + 1;
+  if (next == static_cast<int>(deployment.plan.size())) {
+    // The last step of an aborted rollout led back already, but for what stood there exactly.
+    if (deployment.aborting) return RollBack{deployment.errorMessage.value_or("aborted"), {}};
+    return Complete{};
+  }
+  const Step& coming = deployment.plan[static_cast<std::size_t>(next)];
+  if (!changes_routes(coming.kind)) return Advance{next};
+  Verdict verdict = prepared(state, coming, reports);
+  if (!verdict.failed.empty()) return failed_nodes(state, coming, verdict.failed);
+  if (verdict.missing.empty()) return Advance{next};
+  const TimePoint deadline = std::max(due, state.watched_since) + limits::kPrepareDeadline;
+  if (now < deadline) return Wait{deadline};
+  return not_ready(state, coming, std::move(verdict.missing), "the version ready");
+}
 
 // A step that is done when the nodes say so.
 Decision by_nodes(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
   const bool preparing = !changes_routes(step.kind);
   Verdict verdict = preparing ? prepared(state, step, reports) : shifted(state, step, reports);
   if (!verdict.failed.empty()) return failed_nodes(state, step, verdict.failed);
-  if (verdict.missing.empty()) return after(state);
+  if (verdict.missing.empty()) return after(state, reports, now, began(state));
   const TimePoint deadline = std::max(began(state), state.watched_since) + limits::kPrepareDeadline;
   if (now < deadline) return Wait{deadline};
-  auto reason = fmt::format("{} did not report {} within {} s", names(verdict.missing),
-                            preparing ? "the version ready" : "the new routes", limits::kPrepareDeadline.count());
-  return trouble(state, step, std::move(reason), std::move(verdict.missing));
+  return not_ready(state, step, std::move(verdict.missing), preparing ? "the version ready" : "the new routes");
 }
 
 std::string reasons(const AnalysisRun& run, AnalysisOutcome outcome) {
@@ -132,16 +146,15 @@ Decision hold(const RolloutState& state, const Step& step, const FleetReports& r
   if (const auto verdict = prepared(state, step, reports); !verdict.failed.empty()) {
     return failed_nodes(state, step, verdict.failed);
   }
-  if (deployment.promotedFully || deployment.aborting) {
-    const TimePoint until = began(state) + std::chrono::seconds(deployment.promotedFully ? 0 : step.seconds);
-    return now >= until ? after(state) : Decision(Wait{until});
-  }
   const TimePoint until = began(state) + std::chrono::seconds(step.seconds);
+  if (deployment.promotedFully || deployment.promotedStep == deployment.step) {
+    return after(state, reports, now, state.watched_since);
+  }
   const bool over = now >= until;
   const bool asked = step.gate == Gate::manual;
-  if (!step.analysis) {
-    if (asked) return Wait{TimePoint::max()};
-    return over ? after(state) : Decision(Wait{until});
+  if (!step.analysis || deployment.aborting) {
+    if (asked && !deployment.aborting) return Wait{TimePoint::max()};
+    return over ? after(state, reports, now, until) : Decision(Wait{until});
   }
 
   const AnalysisConfig& config = *step.analysis;
@@ -150,7 +163,9 @@ Decision hold(const RolloutState& state, const Step& step, const FleetReports& r
     return trouble(state, step, "the analysis failed: " + reasons(run, AnalysisOutcome::failure));
   }
   const bool significant = step.gate == Gate::significant;
-  if (run.successes >= config.successLimit && !asked && (over || significant)) return after(state);
+  if (run.successes >= config.successLimit && !asked && (over || significant)) {
+    return after(state, reports, now, std::max(until, *run.lastAt));
+  }
   // While a test for significance goes on, not to know yet is no news.
   const bool undecided = significant ? over && run.inconclusives > 0 && run.lastAt >= until
                                      : run.inconclusives >= config.inconclusiveLimit;
@@ -179,7 +194,8 @@ Decision decide(const RolloutState& state, const FleetReports& reports, TimePoin
   if (step.kind == StepKind::Hold) return hold(state, step, reports, now);
   if (step.kind == StepKind::Retire) {
     const TimePoint until = began(state) + std::chrono::seconds(step.seconds);
-    return now >= until ? after(state) : Decision(Wait{until});
+    const bool over = now >= until || deployment.promotedStep == deployment.step;
+    return over ? after(state, reports, now, until) : Decision(Wait{until});
   }
   return by_nodes(state, step, reports, now);
 }
@@ -190,6 +206,15 @@ bool measures(const Deployment& deployment, TimePoint now) {
   if (step.kind != StepKind::Hold || !step.analysis) return false;
   const auto last = deployment.analysis.lastAt ? deployment.analysis.lastAt : deployment.stepStartedAt;
   return !last || now >= *last + std::chrono::seconds(step.analysis->intervalSeconds) || step.gate == Gate::significant;
+}
+
+std::set<NodeId> asked_about(const Deployment& deployment) {
+  std::set<NodeId> nodes;
+  const auto step = static_cast<std::size_t>(deployment.step);
+  for (std::size_t i = step; i < std::min(deployment.plan.size(), step + 2); ++i) {
+    nodes.insert(deployment.plan[i].nodes.begin(), deployment.plan[i].nodes.end());
+  }
+  return nodes;
 }
 
 int progress(const Deployment& deployment, int step) {

@@ -83,6 +83,9 @@ using Decision = std::variant<Wait, Advance, Complete, Fail, RollBack, Pause, Me
 // Whether decide() would look at the samples now.
 [[nodiscard]] bool measures(const Deployment& deployment, TimePoint now);
 
+// The nodes that decide() asks about: those of the current step and of the one that follows.
+[[nodiscard]] std::set<NodeId> asked_about(const Deployment& deployment);
+
 // Percent of the plan that is done when `step` begins.
 [[nodiscard]] int progress(const Deployment& deployment, int step);
 

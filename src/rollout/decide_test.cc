@@ -217,6 +217,24 @@ TEST(Holding, FailsWhereANodeLosesTheVersion) {
   EXPECT_EQ(decide(holding(), reports, kSoon), Decision(RollBack{"node b could not prepare the version: gone", {kB}}));
 }
 
+TEST(Holding, EndsForAPromotedStepOnly) {
+  auto state = holding(std::nullopt, Gate::manual);
+  state.deployment.promotedStep = 0;
+  EXPECT_EQ(decide(state, kBothReady, kSoon), Decision(Wait{TimePoint::max()}));
+  state.deployment.promotedStep = 1;
+  EXPECT_EQ(decide(state, kBothReady, kSoon), Decision(Advance{2}));
+}
+
+TEST(Holding, GivesANodeThatCameBackItsTimeBeforeRoutesChange) {
+  auto state = holding();
+  const FleetReports reports{{kA, view(10, 10, kReady)}, {kB, view(10, 10, VersionState::Compiling)}};
+  EXPECT_EQ(decide(state, reports, kHeld), Decision(Wait{kHeld + limits::kPrepareDeadline}));
+  EXPECT_EQ(decide(state, reports, kHeld + limits::kPrepareDeadline),
+            Decision(RollBack{"node b did not report the version ready within 60 s", {kB}}));
+  state.lost = {kB};
+  EXPECT_EQ(decide(state, reports, kHeld), Decision(Advance{2}));
+}
+
 TEST(HoldingWithAnalysis, MeasuresEachIntervalAndGoesOnAfterSuccess) {
   auto state = holding(error_rate_below(1));
   state.samples = errors(1000, 0);
