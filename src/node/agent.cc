@@ -213,7 +213,7 @@ Task<void> Agent::publish_changes() {
       continue;
     }
     dirty_ = false;
-    const auto table = RouteTable::build(desired_, ready_versions());
+    const auto table = RouteTable::build(desired_, ready_versions(), options_.node);
     co_await parts_.snapshot.publish(table);
     routed_revision_ = table->revision();
     modules_ready_.set(static_cast<double>(table->version_count()));

@@ -26,7 +26,8 @@ class Gateway {
     std::shared_ptr<const RouteTable> table;  // keeps the version, whatever is deployed meanwhile
     ReadyVersion* version;
   };
-  [[nodiscard]] Result<Chosen> choose(const ExecuteRequest& request, const Principal& principal) const;
+  [[nodiscard]] Result<Chosen> choose(const ExecuteRequest& request, const Principal& principal,
+                                      const Sender& sender) const;
   [[nodiscard]] std::string result_json(const ReadyVersion& version, const CallOutcome& outcome,
                                         const TraceContext& trace) const;
   void meter(const CallOutcome& outcome, Span& span);
