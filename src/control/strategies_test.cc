@@ -140,6 +140,23 @@ TEST_F(Rollouts, RetriedBeginAgain) {
   EXPECT_EQ(platform.verb(id, "retry").status, 409U);
 }
 
+TEST_F(Rollouts, RetriedAndAbortedReturnToBeforeTheFirstTry) {
+  auto how = with("Canary", kByHand);
+  how["autoRollbackEnabled"] = false;
+  const std::string id = begin(std::move(how));
+  platform.wait_step(id, 2);
+  node.behave({.makes_ready = true, .routes = false, .fails = ""});
+  platform.verb(id, "promote");
+  platform.wait_step(id, 3);
+  platform.clock().advance(2 * limits::kPrepareDeadline);
+  node.behave({.makes_ready = true, .routes = false, .fails = ""});  // its report wakes the control plane
+  EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Failed);
+  EXPECT_NE(platform.routes(), before);
+  EXPECT_EQ(platform.verb(id, "retry").text("/status"), "InProgress");
+  EXPECT_EQ(platform.verb(id, "abort").text("/status"), "RolledBack");
+  EXPECT_EQ(platform.routes(), before);
+}
+
 TEST_F(Rollouts, CancelledBeforeTheyBeginChangeNothing) {
   const std::string id = platform.create("greeter", "2.0.0");
   EXPECT_EQ(platform.verb(id, "cancel").text("/status"), "Cancelled");

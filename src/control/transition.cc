@@ -77,6 +77,7 @@ void end(Transition& transition, DeploymentStatus status) {
 
 // Whether a step so far changed the routes of another region than these.
 bool changed_elsewhere(const Deployment& deployment, const std::vector<Region>& regions) {
+  if (deployment.leftRoutes) return false;  // everything returns
   const auto done = std::min(deployment.plan.size(), static_cast<std::size_t>(deployment.step) + 1);
   for (std::size_t i = 0; i < done; ++i) {
     if (!changes_routes(deployment.plan[i].kind)) continue;
@@ -166,6 +167,7 @@ Transition started(const TenantDeployment& from, Cause cause) {
   Transition transition(from, std::move(cause));
   Deployment& deployment = transition.deployment();
   const bool again = finished(deployment.status);
+  deployment.leftRoutes = deployment.status == DeploymentStatus::Failed && changed_routes(from.deployment);
   deployment.status = DeploymentStatus::InProgress;
   deployment.startedAt = transition.cause.at;
   deployment.queuedAt.reset();
@@ -354,6 +356,7 @@ Transition rolled_back(const TenantDeployment& from, const std::optional<ModuleI
 bool changed_routes(const Deployment& deployment) {
   const auto last = std::min(deployment.plan.size(), static_cast<std::size_t>(deployment.step) + 1);
   const bool begun = deployment.status != DeploymentStatus::Pending && deployment.startedAt.has_value();
+  if (begun && deployment.leftRoutes) return true;
   return begun && std::any_of(deployment.plan.begin(), deployment.plan.begin() + static_cast<std::ptrdiff_t>(last),
                               [](const Step& step) { return changes_routes(step.kind); });
 }

@@ -107,7 +107,8 @@ struct Deployment {
   std::optional<TimePoint> stepStartedAt;
   std::vector<Route> routesBefore;
   std::vector<Region> regionsWithoutRouteBefore;
-  AnalysisRun analysis;  // of the current step
+  bool leftRoutes = false;  // an earlier try failed and left routes that are not those before
+  AnalysisRun analysis;     // of the current step
   OnConflict onConflict = OnConflict::refuse;
   std::optional<TimePoint> queuedAt;  // executed, and waiting for its turn, while Pending
   std::optional<TimePoint> pausedAt;
@@ -122,8 +123,8 @@ BOOST_DESCRIBE_STRUCT(Deployment, (),
                       (deploymentId, moduleId, moduleName, targetRegions, targetNodes, strategy, strategyConfig, status,
                        progressPercent, succeededNodes, failedNodes, healthCheck, http, createdAt, createdBy, startedAt,
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
-                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, analysis, onConflict, queuedAt,
-                       pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo))
+                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, onConflict,
+                       queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo))
 
 // What a client states.
 struct DeploymentRequest {
