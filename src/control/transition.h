@@ -65,7 +65,8 @@ struct Transition {
 // To the routes before, or all traffic to `version`.
 [[nodiscard]] Transition rolled_back(const TenantDeployment& from, const std::optional<ModuleId>& version, Cause cause);
 
-// Whether the routes may be others than those before: a step that changes them has begun, in this try or an earlier one.
+// Whether the routes may be others than those before: a step that changes them has begun, in this try or an earlier
+// one.
 [[nodiscard]] bool changed_routes(const Deployment& deployment);
 // Whether a person may end the current step.
 [[nodiscard]] bool promotable(const Deployment& deployment);
