@@ -45,6 +45,12 @@ command_test() {
   closing_line
 }
 
+command_sim() {
+  command_setup
+  timed "Building the simulator" build_preset release hs_sim
+  timed "Simulated fleets" "$HOTSWAP_BUILD/release/tests/sim/hs_sim" "$@"
+}
+
 command_sanitize() {
   local presets=("$@") preset
   [[ ${#presets[@]} -gt 0 ]] || presets=(asan tsan)

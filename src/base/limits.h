@@ -32,6 +32,7 @@ inline constexpr std::size_t kModuleBytes = 50 * kMiB;
 inline constexpr std::size_t kVersionsKept = 5;  // per name; never one that something refers to
 inline constexpr std::size_t kModulesPerCluster = 10'000;
 inline constexpr std::size_t kModulesPerNode = 1'000;
+inline constexpr int kNodesPerCluster = 1'000;
 inline constexpr std::size_t kNameBytes = 128;
 inline constexpr std::size_t kDescriptionBytes = 4 * kKiB;
 inline constexpr std::size_t kMetadataEntries = 64;
@@ -48,7 +49,11 @@ inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;  // largest linear m
 inline constexpr milliseconds kCpuWindow{100};               // over which a CPU percentage is held
 
 // ---- deployments ------------------------------------------------------------------------------------------------
-inline constexpr seconds kPrepareDeadline{60};  // for a node to report a version ready
+inline constexpr seconds kPrepareDeadline{60};      // for a node to report a version ready
+inline constexpr seconds kHoldMost{7 * 24 * 3600};  // of any hold, test or keeping time that a strategy states
+inline constexpr std::size_t kCanaryStages = 32;
+inline constexpr std::size_t kAnalysisMetrics = 16;
+inline constexpr int kDeploymentsPerHour = 100;  // the default; source 002, "Global Limits"
 inline constexpr std::size_t kEventsPerPage = 500;
 inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state

@@ -228,8 +228,7 @@ TEST(Deploy, SendsOnlyWhatWasGiven) {
             json::parse(R"({"moduleId":"a-v1.0.0","targetRegions":["eu"]})"));
   EXPECT_EQ(*deployment_body({.reference = "a-v1.0.0",
                               .nodes = {"n1"},
-                              .strategy = "Canary",
-                              .config_json = R"({"stages":[10,100]})",
+                              .how = {.strategy = "Canary", .config_json = R"({"stages":[10,100]})"},
                               .host = "www.example.com",
                               .no_health_check = true,
                               .no_auto_rollback = true},
@@ -239,7 +238,27 @@ TEST(Deploy, SendsOnlyWhatWasGiven) {
                 "healthCheck":{"enabled":false},"autoRollbackEnabled":false})"));
   EXPECT_EQ(deployment_body({.reference = "a@1.0.0", .path = "shop"}, std::nullopt)->at("http"),
             json::parse(R"({"pathPrefix":"/shop/"})"));
-  EXPECT_FALSE(deployment_body({.reference = "a@1.0.0", .config_json = "[1]"}, std::nullopt));
+  EXPECT_FALSE(deployment_body({.reference = "a@1.0.0", .how = {.config_json = "[1]"}}, std::nullopt));
+}
+
+TEST(Deploy, SaysAStrategyInItsOptions) {
+  EXPECT_EQ(*deployment_body({.reference = "a@1.0.0",
+                              .how = {.strategy = "canary", .stages = "10,50,100", .hold = "2m", .by = "nodes"},
+                              .on_conflict = "queue"},
+                             std::nullopt),
+            json::parse(R"({"moduleId":"a-v1.0.0","targetRegions":["all"],"strategy":"Canary","onConflict":"queue",
+                "strategyConfig":{"stages":[10,50,100],"holdSeconds":120,"by":"nodes"}})"));
+  EXPECT_EQ(strategy_config({.strategy = "Rolling", .hold = "5", .batch_size = "25%"}).value(),
+            json::parse(R"({"batchDurationSeconds":5,"batchSize":"25%"})").as_object());
+  EXPECT_EQ(strategy_config({.strategy = "ab-testing", .weights = "80,20", .hold = "1h", .manual = true}).value(),
+            json::parse(R"({"weights":[80,20],"maximumSeconds":3600,"promotion":"manual"})").as_object());
+  EXPECT_EQ(strategy_config({.strategy = "blue-green", .hold = "0s", .manual = true}).value(),
+            json::parse(R"({"testDurationSeconds":0,"progression":"manual"})").as_object());
+  EXPECT_EQ(strategy_config({.strategy = "regional", .order = "us,eu"}).value(),
+            json::parse(R"({"regions":["us","eu"]})").as_object());
+  EXPECT_FALSE(strategy_config({.stages = "10,x"}));
+  EXPECT_FALSE(strategy_config({.hold = "soon"}));
+  EXPECT_EQ(strategy_name("Blue_Green"), "BlueGreen");
 }
 
 TEST(Reference, NameAtVersionIsTheModulesId) {

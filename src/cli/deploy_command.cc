@@ -47,14 +47,20 @@ void print_created(Context& context, const json::value& module, const json::valu
 
 Outcome<int> deploy(Context& context, const DeployOptions& options) {
   HS_TRY(const auto body, deployment_body(options, context.settings.region));
+  return send_deployment(context, body, {.no_execute = options.no_execute, .watch = options.watch});
+}
+
+}  // namespace
+
+Outcome<int> send_deployment(Context& context, const json::value& body, SendOptions options) {
   HS_TRY(const auto api, Api::open(context));
-  HS_TRY(const auto module, fetch_module(*api, options.reference));
+  HS_TRY(const auto module, fetch_module(*api, text_of(body, "moduleId")));
   HS_TRY(auto deployment, api->post(std::string(kDeploymentsPath), json::serialize(body)));
   const auto id = text_of(deployment.value, "deploymentId");
   if (!options.no_execute) {
     HS_TRY(deployment, execute_deployment(*api, id));
   }
-  if (!options.watch) {
+  if (!options.watch || options.no_execute) {
     print_result(context, deployment,
                  [&] { print_created(context, module.value, deployment.value, !options.no_execute); });
     return kOk;
@@ -66,8 +72,6 @@ Outcome<int> deploy(Context& context, const DeployOptions& options) {
   }
   return code;
 }
-
-}  // namespace
 
 Outcome<Document> execute_deployment(Api& api, const std::string& id) {
   auto document = api.post(path_of(kDeploymentsPath, id, "execute"));
@@ -88,15 +92,10 @@ Outcome<json::value> deployment_body(const DeployOptions& options, const std::op
   } else if (options.nodes.empty()) {
     body["targetRegions"] = json::array{default_region.value_or("all")};
   }
-  if (!options.strategy.empty()) body["strategy"] = options.strategy;
-  if (!options.config_json.empty()) {
-    auto config = parse_json(options.config_json);
-    if (!config || !config->is_object()) {
-      return usage_failure("--config-json: expected a JSON object such as {\"stages\": [10, 50, 100]}" +
-                           (config ? std::string() : "; " + config.error().detail));
-    }
-    body["strategyConfig"] = *std::move(config);
-  }
+  if (!options.how.strategy.empty()) body["strategy"] = strategy_name(options.how.strategy);
+  HS_TRY(auto config, strategy_config(options.how));
+  if (!config.empty()) body["strategyConfig"] = std::move(config);
+  if (!options.on_conflict.empty()) body["onConflict"] = options.on_conflict;
   if (!options.host.empty() || !options.path.empty()) {
     json::object http;
     if (!options.host.empty()) http["host"] = options.host;
@@ -115,11 +114,10 @@ void add_deploy_command(CLI::App& root, Context& context) {
   add_repeated(*command, "--region", options->regions,
                "Region to deploy to (repeatable). Default: the configuration file's, else all", "REGION");
   add_repeated(*command, "--node", options->nodes, "Only this node (repeatable)", "NODE");
-  command->add_option("--strategy", options->strategy, "How the traffic moves, by default AllAtOnce")
-      ->check(CLI::IsMember(member_names<DeploymentStrategy>()))
-      ->type_name("STRATEGY");
-  command->add_option("--config-json", options->config_json, "The strategy's settings, as a JSON object")
-      ->type_name("JSON");
+  add_strategy_options(*command, options->how);
+  command->add_option("--on-conflict", options->on_conflict, "Where another rollout of the module is not finished")
+      ->check(CLI::IsMember(member_names<OnConflict>()))
+      ->type_name("WHAT");
   command->add_option("--host", options->host, "HTTP handlers: answer requests for this host")->type_name("HOST");
   command->add_option("--path", options->path, "HTTP handlers: answer below this path (default /m/NAME/)")
       ->type_name("PREFIX");
@@ -130,7 +128,9 @@ void add_deploy_command(CLI::App& root, Context& context) {
   command->footer(R"(Examples:
   hotswap deploy hello@1.0.0
   hotswap deploy hello@1.0.1 --watch
-  hotswap deploy hello@1.0.1 --strategy Canary --region eu-west --config-json '{"stages": [10, 50, 100]}'
+  hotswap deploy hello@1.0.1 --strategy canary --stages 10,25,50,100 --hold 30s --watch
+  hotswap deploy hello@1.0.1 --strategy blue-green --hold 5m --manual
+  hotswap deploy hello@1.0.1 --strategy rolling --batch-size 25% --region eu-west
   hotswap deploy site@2.0.0 --host www.example.com --path /
 
 With --watch and --output json, every event is one line and the finished deployment is the last.)");

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/strategy_options.h"
 
 namespace hotswap::cli {
 
@@ -14,8 +15,8 @@ struct DeployOptions {
   std::string reference{};
   std::vector<std::string> regions{};
   std::vector<std::string> nodes{};
-  std::string strategy{};
-  std::string config_json{};
+  StrategyOptions how{};
+  std::string on_conflict{};
   std::string host{};
   std::string path{};
   bool no_health_check = false;
@@ -27,6 +28,14 @@ struct DeployOptions {
 // The document to post. What was not given is left out, so that the server's default holds.
 [[nodiscard]] Outcome<json::value> deployment_body(const DeployOptions& options,
                                                    const std::optional<std::string>& default_region);
+
+// What is done with a deployment beside creating it.
+struct SendOptions {
+  bool no_execute = false;
+  bool watch = false;
+};
+// Creates it, executes it, follows it to its end.
+[[nodiscard]] Outcome<int> send_deployment(Context& context, const json::value& body, SendOptions options);
 
 // Starts it; where that is refused, the failure names the ways on.
 [[nodiscard]] Outcome<Document> execute_deployment(Api& api, const std::string& id);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/deploy_command.h"
+#include "cli/module_commands.h"
 #include "cli/rollout_watch.h"
 #include "cli/table.h"
 
@@ -106,12 +107,14 @@ int show(Context& context, const Document& document) {
 
 void add_rollback(CLI::App& rollout, Context& context) {
   auto watch = std::make_shared<bool>(false);
+  auto to = std::make_shared<std::string>();
   auto* command =
-      add_one(rollout, context, "rollback", "Return to the version before",
-              [&context, watch](Api& api, const std::string& id) -> Outcome<int> {
+      add_one(rollout, context, "rollback", "Return to the version before, or to any earlier one that is kept",
+              [&context, watch, to](Api& api, const std::string& id) -> Outcome<int> {
                 // What happened so far is not part of the rollback that is watched.
                 HS_TRY(const auto before, fetch_events(api, id));
-                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "rollback")));
+                const auto body = to->empty() ? "" : json::serialize(json::object{{"toModuleId", module_id_of(*to)}});
+                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "rollback"), body));
                 if (!*watch) {
                   show(context, document);
                   print_hint(context, "\nFollow it: hotswap rollout watch " + id);
@@ -119,8 +122,53 @@ void add_rollback(CLI::App& rollout, Context& context) {
                 }
                 return follow_rollout(context, api, id, last_sequence(before.value), DeploymentStatus::RolledBack);
               });
+  command->add_option("--to", *to, "Earlier version, as NAME@VERSION or as a module id")->type_name("MODULE");
   command->add_flag("--watch", *watch, "Follow it to its end");
-  command->footer("Examples:\n  hotswap rollout rollback 3f2a91c4\n  hotswap rollout rollback 3f2a91c4 --watch");
+  command->footer(
+      "Examples:\n  hotswap rollout rollback 3f2a91c4\n  hotswap rollout rollback 3f2a91c4 --to hello@1.0.0 --watch");
+}
+
+// A verb that takes nothing but the deployment.
+void add_verb(CLI::App& rollout, Context& context, const std::string& name, const std::string& description) {
+  add_one(rollout, context, name, description, [&context, name](Api& api, const std::string& id) -> Outcome<int> {
+    HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, name)));
+    return show(context, document);
+  });
+}
+
+void add_promote(CLI::App& rollout, Context& context) {
+  auto full = std::make_shared<bool>(false);
+  auto* command =
+      add_one(rollout, context, "promote", "End the hold that it is in: on to the next stage",
+              [&context, full](Api& api, const std::string& id) -> Outcome<int> {
+                if (*full) {
+                  HS_TRY(const auto all, api.post(path_of(kDeploymentsPath, id, "promote-full")));
+                  return show(context, all);
+                }
+                // With the step that was seen, so that a repetition does not end the next hold too.
+                HS_TRY(const auto seen, api.get(path_of(kDeploymentsPath, id)));
+                const json::object body{{"step", number_of(seen.value, "step")}};
+                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "promote"), json::serialize(body)));
+                return show(context, document);
+              });
+  command->add_flag("--full", *full, "End every hold to come too");
+  command->footer("Examples:\n  hotswap rollout promote 3f2a91c4\n  hotswap rollout promote 3f2a91c4 --full");
+}
+
+void add_abort(CLI::App& rollout, Context& context) {
+  auto gradually = std::make_shared<bool>(false);
+  auto now = std::make_shared<bool>(false);
+  auto* command =
+      add_one(rollout, context, "abort", "Stop a deployment and return to the version before",
+              [&context, gradually, now](Api& api, const std::string& id) -> Outcome<int> {
+                json::object body;
+                if (*gradually || *now) body["gradual"] = *gradually;
+                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "abort"), json::serialize(body)));
+                return show(context, document);
+              });
+  auto* stage_by_stage = command->add_flag("--gradually", *gradually, "Go back stage by stage");
+  command->add_flag("--now", *now, "Go back at once, whatever the strategy says")->excludes(stage_by_stage);
+  command->footer("Examples:\n  hotswap rollout abort 3f2a91c4\n  hotswap rollout abort 3f2a91c4 --gradually");
 }
 
 int print_events(Context& context, const Document& events) {
@@ -133,7 +181,7 @@ int print_events(Context& context, const Document& events) {
 }  // namespace
 
 void add_rollout_commands(CLI::App& root, Context& context) {
-  auto* rollout = root.add_subcommand("rollout", "Follow deployments, approve them, take them back");
+  auto* rollout = root.add_subcommand("rollout", "Follow deployments, push them on, stop them, take them back");
   rollout->require_subcommand(1);
   rollout->footer(
       "Examples:\n  hotswap rollout ls\n  hotswap rollout watch 3f2a91c4\n"
@@ -167,6 +215,12 @@ void add_rollout_commands(CLI::App& root, Context& context) {
             print_hint(context, "\nFollow it: hotswap rollout watch " + id);
             return kOk;
           });
+  add_promote(*rollout, context);
+  add_verb(*rollout, context, "pause", "Stop where it stands, until it is resumed");
+  add_verb(*rollout, context, "resume", "Go on with a paused deployment");
+  add_verb(*rollout, context, "retry", "Try the failed step, or an ended deployment, once more");
+  add_abort(*rollout, context);
+  add_verb(*rollout, context, "cancel", "Withdraw a deployment that was not executed yet");
   add_rollback(*rollout, context);
 }
 

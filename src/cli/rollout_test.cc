@@ -205,5 +205,70 @@ TEST_F(Rollout, EventsArePrintedAsLines) {
   EXPECT_EQ(console.out, "11:59:01.000    0%  DeploymentCreated     step=1\n");
 }
 
+TEST_F(Rollout, VerbsAskForWhatTheySay) {
+  for (const std::string verb : {"pause", "resume", "retry", "cancel"}) {
+    server.on("POST " + kPath + "/" + verb, {.body = deployment("Paused")});
+    EXPECT_EQ(console.run({"rollout", verb, kId}), 0) << console.err;
+    EXPECT_THAT(console.out, HasSubstr("Paused"));
+  }
+  server.on("POST " + kPath + "/abort", {.body = deployment("RolledBack")});
+  EXPECT_EQ(console.run({"rollout", "abort", kId, "--gradually"}), 0) << console.err;
+  EXPECT_EQ(server.request("POST " + kPath + "/abort").body, R"({"gradual":true})");
+  server.on("POST " + kPath + "/promote-full", {.body = deployment("InProgress")});
+  EXPECT_EQ(console.run({"rollout", "promote", kId, "--full"}), 0) << console.err;
+}
+
+TEST_F(Rollout, PromotesTheStepThatItSaw) {
+  server.on("GET " + kPath, {.body = R"({"deploymentId":")" + kId + R"(","step":4})"});
+  server.on("POST " + kPath + "/promote", {.body = deployment("InProgress")});
+  EXPECT_EQ(console.run({"rollout", "promote", kId}), 0) << console.err;
+  EXPECT_EQ(server.request("POST " + kPath + "/promote").body, R"({"step":4})");
+}
+
+TEST_F(Rollout, RollsBackToTheVersionThatIsNamed) {
+  server.on("GET " + kPath + "/events", list({}));
+  server.on("POST " + kPath + "/rollback", {.body = deployment("RolledBack")});
+  EXPECT_EQ(console.run({"rollout", "rollback", kId, "--to", "hello@0.9.0"}), 0) << console.err;
+  EXPECT_EQ(server.request("POST " + kPath + "/rollback").body, R"({"toModuleId":"hello-v0.9.0"})");
+}
+
+TEST(EventLines, ShowStagesWeightsAndAnalysis) {
+  const auto line = [](std::string_view detail) {
+    return event_line(
+        {{"at", "2026-11-21T11:59:02.000Z"}, {"progressPercent", 50}, {"type", "X"}, {"detail", json::parse(detail)}});
+  };
+  EXPECT_THAT(line(R"({"routes":[{"region":"eu","versions":[{"moduleId":"b","weight":25},{"moduleId":"a","weight":75}],
+                       "onNodes":[]}]})"),
+              HasSubstr("eu:b=25%+a=75%"));
+  EXPECT_THAT(line(R"({"routes":[{"region":"eu","versions":[{"moduleId":"a","weight":100}],
+                       "onNodes":[{"nodes":["n1","n2"],"versions":[{"moduleId":"b","weight":100}]}]}]})"),
+              HasSubstr("eu:a=100%(on n1,n2 b=100%)"));
+  EXPECT_THAT(
+      line(R"({"outcome":"failure","metrics":[{"metric":"errorRate","outcome":"failure","reason":"too many"}]})"),
+      HasSubstr("outcome=failure errorRate failure (too many)"));
+}
+
+TEST_F(Rollout, ATerminalShowsStageWeightsAndAnalysisOnOneLine) {
+  console.terminal.err = true;
+  const auto say = [](int sequence, const std::string& type, const std::string& status, const std::string& detail) {
+    return R"({"sequence":)" + std::to_string(sequence) + R"(,"type":")" + type +
+           R"(","at":"2026-11-21T11:59:00.000Z","status":")" + status + R"(","progressPercent":40,"detail":)" + detail +
+           "}";
+  };
+  const std::vector<std::string> events{
+      say(1, "StepStarted", "InProgress", R"({"step":1,"stage":"canary 25%"})"),
+      say(2, "RoutesChanged", "InProgress",
+          R"({"routes":[{"region":"eu","versions":[{"moduleId":"b","weight":25}]}]})"),
+      say(3, "AnalysisMeasured", "InProgress",
+          R"({"metrics":[{"metric":"errorRate","outcome":"success","reason":"fine"}]})"),
+      say(4, "DeploymentCompleted", "Completed", "{}")};
+  server.on("GET " + kPath, {.body = deployment("InProgress")});
+  server.on("GET " + kPath, {.body = deployment("Completed")});
+  server.on("GET " + kPath + "/events", stream(events));
+  server.on("GET " + kPath + "/events", list(events));
+  EXPECT_EQ(console.run({"rollout", "watch", kId}), 0) << console.err;
+  EXPECT_THAT(console.err, HasSubstr("40%  canary 25%  eu:b=25%  errorRate success (fine)"));
+}
+
 }  // namespace
 }  // namespace hotswap::cli

@@ -26,18 +26,41 @@ bool has_ended(const json::value& document) {
 
 std::int64_t sequence_of(const json::value& event) { return static_cast<std::int64_t>(number_of(event, "sequence")); }
 
-// [{"region": "eu", "versions": [{"moduleId": "a-v1.0.0", "weight": 100}]}] → "eu:a-v1.0.0=100%"
+// [{"moduleId": "a-v1.0.0", "weight": 100}] → "a-v1.0.0=100%"
+std::string weights_text(const json::value& weighted) {
+  std::string text;
+  const auto* versions = weighted.if_array();
+  if (versions == nullptr) return text;
+  for (const auto& version : *versions) {
+    text +=
+        fmt::format("{}{}={}%", text.empty() ? "" : "+", text_of(version, "moduleId"), number_of(version, "weight"));
+  }
+  return text;
+}
+
+// → "eu:a-v1.0.0=100%", and for a part of the nodes "eu:a-v1.0.0=100%(on n1,n2 b-v1.0.0=100%)"
 std::string routes_text(const json::value& routes) {
   std::string text;
   if (!routes.is_array()) return text;
   for (const auto& route : routes.get_array()) {
-    text += fmt::format("{}{}:", text.empty() ? "" : " ", text_of(route, "region"));
-    const auto* versions = member(route, "versions").if_array();
-    if (versions == nullptr) continue;
-    for (const auto& version : *versions) {
-      text += fmt::format("{}{}={}%", &version == versions->data() ? "" : "+", text_of(version, "moduleId"),
-                          number_of(version, "weight"));
+    text += fmt::format("{}{}:{}", text.empty() ? "" : " ", text_of(route, "region"),
+                        weights_text(member(route, "versions")));
+    const auto* parts = member(route, "onNodes").if_array();
+    if (parts == nullptr) continue;
+    for (const auto& part : *parts) {
+      text += fmt::format("(on {} {})", joined(member(part, "nodes"), ","), weights_text(member(part, "versions")));
     }
+  }
+  return text;
+}
+
+// [{"metric": "errorRate", "outcome": "success", "reason": "…"}] → "errorRate success (…)"
+std::string metrics_text(const json::value& metrics) {
+  std::string text;
+  if (!metrics.is_array()) return text;
+  for (const auto& metric : metrics.get_array()) {
+    text += fmt::format("{}{} {} ({})", text.empty() ? "" : " ", text_of(metric, "metric"), text_of(metric, "outcome"),
+                        text_of(metric, "reason"));
   }
   return text;
 }
@@ -49,14 +72,45 @@ std::string detail_text(const json::value& detail) {
   if (object == nullptr) return text_of(detail);
   for (const auto& [key, value] : *object) {
     const std::string shown = key == "routes"    ? routes_text(value)
+                              : key == "metrics" ? metrics_text(value)
                               : value.is_array() ? joined(value, ",")
                                                  : text_of(value);
     if (shown.empty()) continue;
     if (!text.empty()) text += ' ';
-    text += key == "routes" ? shown : fmt::format("{}={}", std::string_view(key), shown);
+    text += key == "routes" || key == "metrics" ? shown : fmt::format("{}={}", std::string_view(key), shown);
   }
   return text;
 }
+
+// Where a rollout stands, gathered from its events: what a line on a terminal shows.
+class Standing {
+ public:
+  void take(const json::value& event) {
+    const auto& detail = member(event, "detail");
+    const auto type = text_of(event, "type");
+    if (type == enum_name(EventType::StepStarted)) {
+      stage_ = text_of(detail, "stage");
+      analysis_.clear();
+    } else if (type == enum_name(EventType::RoutesChanged)) {
+      routes_ = routes_text(member(detail, "routes"));
+    } else if (type == enum_name(EventType::AnalysisMeasured)) {
+      analysis_ = metrics_text(member(detail, "metrics"));
+    }
+  }
+  // "canary 25%  eu:b=25%+a=75%  errorRate success (…)"
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (const auto* part : {&stage_, &routes_, &analysis_}) {
+      if (!part->empty()) text += (text.empty() ? "" : "  ") + *part;
+    }
+    return text;
+  }
+
+ private:
+  std::string stage_;
+  std::string routes_;
+  std::string analysis_;
+};
 
 // Shows events in the form that the settings ask for.
 class EventPrinter {
@@ -79,8 +133,11 @@ class EventPrinter {
     }
     if (line_.visible()) {
       const auto percent = number_of(event, "progressPercent");
-      line_.draw(fmt::format("{} {:3}%  {} {}", bar(static_cast<double>(percent) / 100, kBarCells), percent,
-                             text_of(event, "type"), detail_text(member(event, "detail"))));
+      standing_.take(event);
+      auto text = standing_.text();
+      if (text.empty()) text = fmt::format("{} {}", text_of(event, "type"), detail_text(member(event, "detail")));
+      line_.draw(fmt::format("{} {:3}%  {}{}", bar(static_cast<double>(percent) / 100, kBarCells), percent,
+                             text_of(event, "status") == enum_name(DeploymentStatus::Paused) ? "Paused  " : "", text));
     } else if (!context_.settings.quiet) {
       context_.out << event_line(event) << '\n' << std::flush;
     }
@@ -92,6 +149,7 @@ class EventPrinter {
  private:
   Context& context_;
   ProgressLine line_;
+  Standing standing_;
   std::int64_t last_;
 };
 
@@ -170,6 +228,16 @@ std::string end_line(const json::value& deployment) {
   const auto completed = parse_rfc3339(text_of(deployment, "completedAt"));
   if (!started || !completed) return line;
   return fmt::format("{} in {}", line, human_milliseconds(static_cast<double>((*completed - *started).count())));
+}
+
+// "canary 25% (step 3 of 7)"; empty before the first step and after the last.
+std::string stage_of(const json::value& deployment) {
+  const auto* plan = member(deployment, "plan").if_array();
+  const auto step = number_of(deployment, "step");
+  if (plan == nullptr || step >= plan->size() || text_of(deployment, "startedAt").empty()) return {};
+  auto stage = text_of((*plan)[step], "stage");
+  if (stage.empty()) stage = text_of((*plan)[step], "kind");
+  return fmt::format("{} (step {} of {})", stage, step + 1, plan->size());
 }
 
 std::string targets(const json::value& deployment) {
@@ -264,6 +332,10 @@ void print_deployment(Context& context, const json::value& deployment) {
   sheet.add("Targets", targets(deployment));
   sheet.add("Status", text_of(deployment, "status"));
   sheet.add("Progress", fmt::format("{}%", number_of(deployment, "progressPercent")));
+  sheet.add("Stage", stage_of(deployment));
+  sheet.add("Paused", text_of(deployment, "pauseReason"));
+  sheet.add("Queued", text_of(deployment, "queuedAt"));
+  sheet.add("Analysis", metrics_text(member(member(deployment, "analysis"), "last")));
   sheet.add("Error", text_of(deployment, "errorMessage"));
   sheet.add("Ready on", joined(member(deployment, "succeededNodes")));
   sheet.add("Failed on", joined(member(deployment, "failedNodes")));

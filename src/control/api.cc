@@ -29,7 +29,7 @@ Task<Result<>> call(const Nouns& nouns, net::Exchange& exchange, const Principal
 
 // Who may (source 002, "Authorization"). Roles are no ladder: an Operator rolls back and does not deploy.
 // A node shows a credential of its own, which NodeProtocol checks.
-enum class Access { everybody, nodes, readers, developers, operators, admins };
+enum class Access { everybody, nodes, readers, developers, operators, stewards, admins };
 
 std::vector<Role> roles_of(Access access) {
   switch (access) {
@@ -41,6 +41,8 @@ std::vector<Role> roles_of(Access access) {
       return {Role::Developer, Role::Admin};
     case Access::operators:
       return {Role::Operator, Role::Admin};
+    case Access::stewards:
+      return {Role::Operator, Role::Developer, Role::Admin};
     case Access::admins:
       return {Role::Admin};
   }
@@ -73,6 +75,14 @@ constexpr std::array kEndpoints{
     Endpoint{"POST /api/v1/wasm/deployments/{id}/execute", Access::developers, &call<&Deployments::execute>},
     Endpoint{"POST /api/v1/wasm/deployments/{id}/approve", Access::admins, &call<&Deployments::approve>},
     Endpoint{"POST /api/v1/wasm/deployments/{id}/rollback", Access::operators, &call<&Deployments::rollback>},
+    // Whoever may deploy or roll back may also stop; only who deploys may push on.
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/pause", Access::stewards, &call<&Deployments::pause>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/resume", Access::stewards, &call<&Deployments::resume>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/abort", Access::stewards, &call<&Deployments::abort>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/cancel", Access::stewards, &call<&Deployments::cancel>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/promote", Access::developers, &call<&Deployments::promote>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/promote-full", Access::developers, &call<&Deployments::promote_fully>},
+    Endpoint{"POST /api/v1/wasm/deployments/{id}/retry", Access::developers, &call<&Deployments::retry>},
     Endpoint{"GET /api/v1/wasm/deployments/{id}/events", Access::readers, &call<&Deployments::events>},
 
     Endpoint{"GET /api/v1/wasm/nodes", Access::readers, &call<&Nodes::list>},

@@ -45,6 +45,13 @@ TEST(Access, FollowsTheRolesOfEachEndpoint) {
       {"GET", "/api/v1/wasm/deployments", all},
       {"POST", "/api/v1/wasm/deployments/x/execute", {"Developer", "Admin"}},
       {"POST", "/api/v1/wasm/deployments/x/approve", {"Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/pause", {"Operator", "Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/resume", {"Operator", "Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/abort", {"Operator", "Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/cancel", {"Operator", "Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/promote", {"Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/promote-full", {"Developer", "Admin"}},
+      {"POST", "/api/v1/wasm/deployments/x/retry", {"Developer", "Admin"}},
       {"POST", "/api/v1/wasm/deployments/x/rollback", {"Operator", "Admin"}},
       {"GET", "/api/v1/wasm/nodes", all},
       {"GET", "/api/v1/wasm/routes", all},
@@ -103,6 +110,7 @@ TEST(Production, OfASingleUserIsApprovedByThatUser) {
   const std::string id = platform.create("greeter", "1.0.0");
   EXPECT_EQ(platform.verb(id, "execute").status, 409U);
   EXPECT_EQ(platform.verb(id, "approve").status, 200U);
+  EXPECT_EQ(platform.events(id).back().type, EventType::DeploymentApproved);
   EXPECT_EQ(platform.verb(id, "execute").status, 202U);
   EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
 }

@@ -167,6 +167,9 @@ class FlakyStore final : public Store {
   Result<std::vector<TenantDeployment>> all_unfinished_deployments() override {
     return store_->all_unfinished_deployments();
   }
+  Result<std::int64_t> count_deployments_since(TimePoint since) override {
+    return store_->count_deployments_since(since);
+  }
   Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after,
                                     std::size_t limit) override {
     return store_->events(tenant, id, after, limit);

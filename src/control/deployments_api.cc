@@ -36,6 +36,15 @@ Task<Result<>> expect_nothing(net::Exchange& exchange) {
   co_return fail(ErrorKind::kInvalid, "this request takes no body");
 }
 
+// A body that may be left out.
+template <class T>
+Task<Result<T>> read_optional(net::Exchange& exchange) {
+  HS_CO_CHECK(QueryParameters(exchange, {}).check());
+  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
+  if (body.empty()) co_return T{};
+  co_return from_json_text<T>(body);
+}
+
 Result<DeploymentQuery> read_query(const net::Exchange& exchange) {
   QueryParameters parameters(exchange, {"status", "module", "moduleId", "limit", "cursor"});
   DeploymentQuery query;
@@ -100,16 +109,65 @@ Task<Result<>> DeploymentsApi::execute(net::Exchange& exchange, const Principal&
 
 Task<Result<>> DeploymentsApi::approve(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
-  HS_CO_TRY(const auto deployment, co_await parts_.home.run(uncancelled(
-                                       parts_.driver.approve(principal, id_of(exchange), operation_trace(exchange)))));
+  co_return co_await carry_out(exchange, parts_.driver.approve(principal, id_of(exchange), operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::carry_out(net::Exchange& exchange, Task<Result<Deployment>> verb) {
+  HS_CO_TRY(const auto deployment, co_await parts_.home.run(uncancelled(std::move(verb))));
   co_return co_await net::reply_json(exchange, to_json_text(deployment));
 }
 
-Task<Result<>> DeploymentsApi::rollback(net::Exchange& exchange, const Principal& principal) {
+Task<Result<>> DeploymentsApi::pause(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(co_await expect_nothing(exchange));
-  HS_CO_TRY(const auto deployment, co_await parts_.home.run(uncancelled(
-                                       parts_.driver.rollback(principal, id_of(exchange), operation_trace(exchange)))));
-  co_return co_await net::reply_json(exchange, to_json_text(deployment));
+  co_return co_await carry_out(
+      exchange, parts_.driver.ask(principal, id_of(exchange), &control::pause, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::resume(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(co_await expect_nothing(exchange));
+  co_return co_await carry_out(
+      exchange, parts_.driver.ask(principal, id_of(exchange), &control::resume, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::promote_fully(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(co_await expect_nothing(exchange));
+  co_return co_await carry_out(
+      exchange, parts_.driver.ask(principal, id_of(exchange), &control::promote_fully, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::cancel(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(co_await expect_nothing(exchange));
+  co_return co_await carry_out(
+      exchange, parts_.driver.ask(principal, id_of(exchange), &control::cancel, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::retry(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(co_await expect_nothing(exchange));
+  co_return co_await carry_out(exchange, parts_.driver.retry(principal, id_of(exchange), operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::rollback(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_TRY(const auto request, co_await read_optional<RollbackRequest>(exchange));
+  co_return co_await carry_out(exchange,
+                               parts_.driver.rollback(principal, id_of(exchange), request, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::promote(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_TRY(const auto request, co_await read_optional<PromoteRequest>(exchange));
+  const Driver::Verb verb = [request](const TenantDeployment& from, const Cause& cause) {
+    return control::promote(from, request, cause);
+  };
+  co_return co_await carry_out(exchange,
+                               parts_.driver.ask(principal, id_of(exchange), verb, operation_trace(exchange)));
+}
+
+Task<Result<>> DeploymentsApi::abort(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_TRY(const auto request, co_await read_optional<AbortRequest>(exchange));
+  const Driver::Verb verb = [request](const TenantDeployment& from, const Cause& cause) {
+    return control::abort(from, request, cause);
+  };
+  co_return co_await carry_out(exchange,
+                               parts_.driver.ask(principal, id_of(exchange), verb, operation_trace(exchange)));
 }
 
 Task<Result<std::vector<Event>>> DeploymentsApi::read_events(const Principal& principal, const DeploymentId& id,

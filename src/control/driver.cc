@@ -14,6 +14,10 @@ std::string_view event_message(EventType type) {
   switch (type) {
     case EventType::DeploymentCreated:
       return "deployment created";
+    case EventType::DeploymentApproved:
+      return "deployment approved";
+    case EventType::DeploymentQueued:
+      return "deployment queued";
     case EventType::DeploymentStarted:
       return "deployment started";
     case EventType::StepStarted:
@@ -22,12 +26,26 @@ std::string_view event_message(EventType type) {
       return "deployment step completed";
     case EventType::RoutesChanged:
       return "routes changed";
+    case EventType::AnalysisMeasured:
+      return "deployment measured";
+    case EventType::DeploymentPaused:
+      return "deployment paused";
+    case EventType::DeploymentResumed:
+      return "deployment resumed";
+    case EventType::DeploymentPromoted:
+      return "deployment promoted";
+    case EventType::DeploymentAborted:
+      return "deployment aborted";
+    case EventType::DeploymentRetried:
+      return "deployment retried";
     case EventType::DeploymentCompleted:
       return "deployment completed";
     case EventType::DeploymentFailed:
       return "deployment failed";
     case EventType::DeploymentRolledBack:
       return "deployment rolled back";
+    case EventType::DeploymentCancelled:
+      return "deployment cancelled";
   }
   return "deployment changed";
 }
@@ -87,12 +105,13 @@ void Driver::stop() {
 }
 
 Task<TimePoint> Driver::pass() {
+  TimePoint next = kNever;
+  if (!doubtful_.empty() && !co_await catch_up()) next = parts_.clock.now() + kStoreRetry;
+  if (!co_await start_queued()) next = parts_.clock.now() + kStoreRetry;
   std::vector<DeploymentId> running;
   for (const auto& [id, rollout] : unfinished_) {
     if (rollout.stored.deployment.status == DeploymentStatus::InProgress) running.push_back(id);
   }
-  TimePoint next = kNever;
-  if (!doubtful_.empty() && !co_await catch_up()) next = parts_.clock.now() + kStoreRetry;
   for (const auto& id : running) {
     if (stopping_) break;
     const TimePoint until = co_await advance(id);
@@ -109,10 +128,7 @@ Task<TimePoint> Driver::advance(DeploymentId id) {
     if (found == unfinished_.end()) co_return kNever;
     Unfinished& rollout = found->second;
     if (rollout.stored.deployment.status != DeploymentStatus::InProgress) co_return kNever;
-    const rollout::RolloutState state{.tenant = rollout.stored.tenant,
-                                      .deployment = rollout.stored.deployment,
-                                      .step_revision = std::max(rollout.step_revision, publication_.lifted()),
-                                      .watched_since = rollout.watched_since};
+    const rollout::RolloutState state = co_await facts(rollout);
     const auto decision = rollout::decide(state, fleet_.reports(), parts_.clock.now());
     if (const auto* wait = std::get_if<rollout::Wait>(&decision)) co_return wait->until;
     const auto done = co_await act(rollout, decision);
@@ -125,24 +141,87 @@ Task<TimePoint> Driver::advance(DeploymentId id) {
   co_return kNever;
 }
 
-Task<Result<>> Driver::act(Unfinished& rollout, const rollout::Decision& decision) {
-  const Cause why = cause("system", rollout.trace);
-  const TenantDeployment& stored = rollout.stored;
-  Transition transition(stored, why);
-  if (const auto* next = std::get_if<rollout::Advance>(&decision)) {
-    transition = advanced(stored, next->next, why);
-  } else if (const auto* failure = std::get_if<rollout::Fail>(&decision)) {
-    transition = failed(stored, failure->reason, failure->nodes, why);
-  } else {
-    transition = completed(stored, why);
+Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
+  const Deployment& deployment = rollout.stored.deployment;
+  rollout::RolloutState state{.tenant = rollout.stored.tenant,
+                              .deployment = deployment,
+                              .step_revision = std::max(rollout.step_revision, publication_.lifted()),
+                              .watched_since = rollout.watched_since};
+  const TimePoint now = parts_.clock.now();
+  for (const auto& id : rollout::asked_about(deployment)) {
+    // After a restart of the control plane nodes need their time to be heard of again.
+    const auto condition = fleet_.condition(id);
+    const bool lost = condition ? *condition == NodeCondition::Unhealthy
+                                : now - rollout.watched_since > options_.liveness.unhealthy_after;
+    if (lost) state.lost.insert(id);
   }
+  if (!rollout::measures(deployment, now)) co_return state;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
+  SampleQuestion question{.tenant = state.tenant,
+                          .name = deployment.moduleName,
+                          .candidate = deployment.moduleId,
+                          .baseline = {},
+                          .regions = step.regions,
+                          .since = deployment.stepStartedAt.value_or(now),
+                          .queries = {}};
+  for (const auto& route : deployment.routesBefore) {
+    for (const auto& version : route.versions) {
+      if (version.moduleId != deployment.moduleId) question.baseline.push_back(version.moduleId);
+    }
+  }
+  for (const auto& metric : step.analysis->metrics) {
+    if (metric.query) question.queries.push_back(*metric.query);
+  }
+  state.samples = co_await options_.samples(std::move(question));
+  co_return state;
+}
+
+Task<Result<>> Driver::act(Unfinished& rollout, const rollout::Decision& decision) {
+  const auto transition = decided(rollout.stored, decision, cause("system", rollout.trace));
   HS_CO_CHECK(co_await save(rollout.stored, transition));
-  if (std::holds_alternative<rollout::Fail>(decision)) {
+  if (std::holds_alternative<rollout::Fail>(decision) || std::holds_alternative<rollout::RollBack>(decision)) {
     failed_.add();
     rollout.span.fail();
   }
-  publish(transition, rollout);
+  // A measurement changes nothing that a node sees, and a pause neither.
+  const bool seen =
+      !std::holds_alternative<rollout::Measured>(decision) && !std::holds_alternative<rollout::Pause>(decision);
+  if (seen) publish(transition, rollout);
   co_return Result<>{};
+}
+
+// Those whose turn has come, in the order in which they were executed. False where one has to be tried again later.
+Task<bool> Driver::start_queued() {
+  std::vector<std::pair<TimePoint, DeploymentId>> waiting;
+  for (const auto& [id, rollout] : unfinished_) {
+    const Deployment& deployment = rollout.stored.deployment;
+    if (deployment.status == DeploymentStatus::Pending && deployment.queuedAt) {
+      waiting.emplace_back(*deployment.queuedAt, id);
+    }
+  }
+  std::ranges::sort(waiting);
+  bool all = true;
+  for (const auto& [at, id] : waiting) {
+    const auto turn = co_await turnstile_.enter();
+    const auto found = unfinished_.find(id);
+    if (stopping_ || found == unfinished_.end()) continue;
+    TenantDeployment stored = found->second.stored;
+    if (stored.deployment.status != DeploymentStatus::Pending || !stored.deployment.queuedAt) continue;
+    if (ahead(stored.tenant, stored.deployment) != nullptr) continue;
+    const TraceContext trace = found->second.trace;
+    const auto begun = co_await begin(stored, "system", trace);
+    if (begun) continue;
+    // Nodes and the store may come back; what else is wrong stays wrong.
+    if (begun.error().kind == ErrorKind::kUnavailable) {
+      all = false;
+      continue;
+    }
+    const auto ended = failed(stored, begun.error().detail, {}, cause("system", trace));
+    const auto saved = co_await save(stored, ended);
+    if (saved) publish(ended, unfinished_[id]);
+    all = all && saved;
+  }
+  co_return all;
 }
 
 Task<Result<>> Driver::save(TenantDeployment& stored, const Transition& transition) {
@@ -164,27 +243,8 @@ Task<Result<>> Driver::save(TenantDeployment& stored, const Transition& transiti
 // After save(): tells the nodes, and lets go of a deployment that is finished.
 void Driver::publish(const Transition& transition, Unfinished& rollout) {
   const Deployment& deployment = transition.change.deployment;
-  const std::string key = deployment.deploymentId.str();
-  Publication::Change change;
-  change.drop = transition.change.dropRoutes;
-  for (const auto& route : transition.change.putRoutes) {
-    RoutedVersions routed{.route = route, .versions = {}};
-    for (const auto& weighted : route.versions) {
-      const auto found = std::ranges::find(rollout.versions, weighted.moduleId,
-                                           [](const SharedVersion& version) { return version->moduleId; });
-      if (found == rollout.versions.end()) continue;
-      auto plain = std::make_shared<DesiredVersion>(**found);
-      plain->healthCheck.reset();
-      routed.versions.push_back(std::move(plain));
-    }
-    change.put.push_back(std::move(routed));
-  }
   const bool over = finished(deployment.status);
-  if (over) {
-    change.release.push_back(key);
-  } else {
-    change.hold[key] = {.regions = deployment.targetRegions, .versions = rollout.versions};
-  }
+  Publication::Change change = publication_change(transition.change, rollout.versions);
   rollout.step_revision = publication_.apply(std::move(change));
   fleet_.published();
   if (over) finish(deployment.deploymentId);
@@ -199,6 +259,7 @@ void Driver::finish(const DeploymentId& id) {
   }
   found->second.span.attribute("status", enum_name(deployment.status));
   unfinished_.erase(found);
+  reported_.notify();  // whoever waits for the route may begin
 }
 
 Task<std::optional<std::uint64_t>> Driver::event_count() {

@@ -14,6 +14,7 @@
 #include "control/settings.h"
 #include "control/signal.h"
 #include "control/transition.h"
+#include "control/verbs.h"
 #include "store/store.h"
 
 namespace hotswap::control {
@@ -49,7 +50,12 @@ class Driver {
   };
   Task<Result<Executed>> execute(Principal principal, DeploymentId id, TraceContext trace);
   // Returns when the live nodes route as before, or after options.rollback_settle.
-  Task<Result<Deployment>> rollback(Principal principal, DeploymentId id, TraceContext trace);
+  Task<Result<Deployment>> rollback(Principal principal, DeploymentId id, RollbackRequest request, TraceContext trace);
+  // One of the verbs of verbs.h; what is done already stays as it is.
+  using Verb = std::function<Asked(const TenantDeployment&, const Cause&)>;
+  Task<Result<Deployment>> ask(Principal principal, DeploymentId id, Verb verb, TraceContext trace);
+  // A paused deployment's step begins anew; an ended one is executed again.
+  Task<Result<Deployment>> retry(Principal principal, DeploymentId id, TraceContext trace);
 
   // ---- following events: take the count, read the store, wait for a newer count.
   // Nullopt once the driver is stopping.
@@ -70,7 +76,9 @@ class Driver {
   // ---- the loop (driver.cc)
   Task<TimePoint> pass();
   Task<TimePoint> advance(DeploymentId id);
+  Task<rollout::RolloutState> facts(const Unfinished& rollout);
   Task<Result<>> act(Unfinished& rollout, const rollout::Decision& decision);
+  Task<bool> start_queued();
   Task<Result<>> save(TenantDeployment& stored, const Transition& transition);
   void publish(const Transition& transition, Unfinished& rollout);
   void finish(const DeploymentId& id);
@@ -79,7 +87,7 @@ class Driver {
   // ---- from the store (driver_recovery.cc)
   using Versions = std::map<std::pair<TenantId, ModuleId>, SharedVersion>;
   Task<Result<Versions>> referenced_versions();
-  void resume(TenantDeployment stored, const Versions& versions);
+  void take_up(TenantDeployment stored, const Versions& versions);
   // Reads again what a failed save left in doubt. False where the store does not answer.
   Task<bool> catch_up();
   Task<Result<>> adopt(TenantId tenant, DeploymentId id);
@@ -98,21 +106,30 @@ class Driver {
   [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
+  // Whoever must end before this one starts; nullptr where it may start.
+  [[nodiscard]] const Deployment* ahead(const TenantId& tenant, const Deployment& deployment) const;
+  Task<Result<>> check_rate();
   [[nodiscard]] Result<> check_room(const TenantId& tenant, const Deployment& deployment) const;
-  void remember_routes(const TenantId& tenant, Deployment& deployment, std::vector<SharedVersion>& versions) const;
+  void remember_routes(const TenantId& tenant, Deployment& deployment) const;
+  Task<Result<Deployment>> begin(TenantDeployment stored, std::string by, TraceContext trace);
+
+  Result<> check_retry(const TenantDeployment& stored) const;
 
   // ---- rolling back (driver_rollback.cc)
   struct RolledBack {
     Deployment deployment;
     std::int64_t revision = 0;  // of the desired state with the routes before
   };
-  Task<Result<RolledBack>> exchange_back(TenantDeployment stored, std::vector<SharedVersion> versions, Cause why);
-  Task<Result<std::vector<SharedVersion>>> hold_versions_before(TenantDeployment stored);
+  Task<Result<RolledBack>> exchange_back(TenantDeployment stored, std::optional<ModuleId> target,
+                                         std::vector<SharedVersion> versions, Cause why);
+  // Makes the versions that a rollback leads to ready on the nodes.
+  Task<Result<std::vector<SharedVersion>>> hold_versions(TenantDeployment stored, std::optional<ModuleId> target);
   void release(const std::string& key);
-  Task<Result<std::vector<SharedVersion>>> versions_before(TenantDeployment stored);
+  Task<Result<>> check_target(TenantDeployment stored, ModuleId target);
+  Task<Result<std::vector<SharedVersion>>> kept_versions(TenantId tenant, std::vector<ModuleId> ids);
   Result<bool> all_ready(const std::vector<rollout::TargetNode>& nodes, const std::vector<SharedVersion>& versions,
                          std::int64_t revision) const;
-  Result<> check_rollback(const TenantDeployment& stored) const;
+  Result<> check_rollback(const TenantDeployment& stored, const std::optional<ModuleId>& target) const;
   Task<void> settle(std::vector<Region> regions, std::int64_t revision);
 
   asio::any_io_executor home_;

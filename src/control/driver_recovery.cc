@@ -11,8 +11,8 @@ using Versions = std::map<std::pair<TenantId, ModuleId>, SharedVersion>;
 
 RoutedVersions with_versions(const Route& route, const Versions& versions) {
   RoutedVersions routed{.route = route, .versions = {}};
-  for (const auto& weighted : route.versions) {
-    const auto found = versions.find({route.tenant, weighted.moduleId});
+  for (const auto& id : versions_of(route)) {
+    const auto found = versions.find({route.tenant, id});
     if (found != versions.end()) routed.versions.push_back(found->second);
   }
   return routed;
@@ -36,12 +36,12 @@ Task<Result<>> Driver::load() {
   Publication::Change change;
   for (const auto& route : stored.routes) change.put.push_back(with_versions(route, versions));
   publication_.apply(std::move(change));
-  for (auto& deployment : deployments) resume(std::move(deployment), versions);
+  for (auto& deployment : deployments) take_up(std::move(deployment), versions);
   fleet_.published();
   co_return Result<>{};
 }
 
-void Driver::resume(TenantDeployment stored, const Versions& versions) {
+void Driver::take_up(TenantDeployment stored, const Versions& versions) {
   const Deployment deployment = stored.deployment;
   Unfinished& rollout = unfinished_[deployment.deploymentId];
   rollout.stored = std::move(stored);
@@ -59,7 +59,7 @@ void Driver::resume(TenantDeployment stored, const Versions& versions) {
   };
   keep(deployment.moduleId, true);
   for (const auto& route : deployment.routesBefore) {
-    for (const auto& weighted : route.versions) keep(weighted.moduleId, false);
+    for (const auto& id : versions_of(route)) keep(id, false);
   }
   rollout.step_revision = publication_.apply(
       {.put = {},
@@ -115,7 +115,7 @@ Task<Result<>> Driver::adopt(TenantId tenant, DeploymentId id) {
   if (over) change.release.push_back(id.str());
   publication_.apply(std::move(change));
   unfinished_.erase(id);
-  if (!over) resume(*std::move(stored), versions);
+  if (!over) take_up(*std::move(stored), versions);
   fleet_.published();
   events_.notify();
   co_return Result<>{};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/log.h"
 #include "control/driver.h"
 
 namespace hotswap::control {
@@ -131,6 +132,7 @@ Result<Deployment> Driver::draft(const Principal& principal, DeploymentRequest r
   deployment.createdAt = parts_.clock.now();
   deployment.createdBy = principal.user;
   deployment.autoRollbackEnabled = request.autoRollbackEnabled;
+  deployment.onConflict = request.onConflict;
   for (const auto& region : deployment.targetRegions) {
     const auto* routed = publication_.route(principal.tenant, module.name, region);
     if (routed == nullptr) continue;
@@ -200,16 +202,26 @@ Result<> Driver::check_approved(const Principal& principal, const Deployment& de
 
 // One HTTP handler for each place on the gateway.
 Result<> Driver::check_bindings(const TenantId& tenant, const Deployment& deployment) const {
-  for (const auto& region : deployment.targetRegions) {
-    const Route* other = publication_.bound_elsewhere(
-        {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = deployment.http});
-    if (other == nullptr) continue;
-    // A name is told only within its tenant.
-    const std::string taken_by = other->tenant == tenant ? fmt::format("module {}", other->name) : "another module";
-    const auto detail =
-        fmt::format("{}{} is taken by {} in region {}; state another http.pathPrefix or http.host",
-                    deployment.http.host.value_or(""), deployment.http.pathPrefix, taken_by, region.str());
-    return fail(ErrorKind::kConflict, detail, {{"http", detail}});
+  std::vector<std::pair<std::string, HttpBinding>> places{{"http", deployment.http}};
+  const auto config = read_strategy(deployment.strategy, deployment.strategyConfig);
+  if (const auto* blue_green = config ? std::get_if<BlueGreenConfig>(&*config) : nullptr;
+      blue_green != nullptr && blue_green->preview) {
+    if (*blue_green->preview == deployment.http) {
+      return fail_fields({{"strategyConfig.preview", "must differ from where the module answers, http"}});
+    }
+    places.emplace_back("strategyConfig.preview", *blue_green->preview);
+  }
+  for (const auto& [field, place] : places) {
+    for (const auto& region : deployment.targetRegions) {
+      const Route* other = publication_.bound_elsewhere(
+          {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = place});
+      if (other == nullptr) continue;
+      // A name is told only within its tenant.
+      const std::string taken_by = other->tenant == tenant ? fmt::format("module {}", other->name) : "another module";
+      const auto detail = fmt::format("{}{} is taken by {} in region {}; state another {}.pathPrefix or {}.host",
+                                      place.host.value_or(""), place.pathPrefix, taken_by, region.str(), field, field);
+      return fail(ErrorKind::kConflict, detail, {{field, detail}});
+    }
   }
   return {};
 }
@@ -221,11 +233,26 @@ Result<> Driver::check_alone(const TenantId& tenant, const Deployment& deploymen
                             overlap(first.targetRegions, deployment.targetRegions);
     if (!same_route || id == deployment.deploymentId) continue;
     return fail(ErrorKind::kConflict,
-                fmt::format("deployment {0} of {1} is {2} in the same region: wait for its end, or withdraw it with "
-                            "POST /api/v1/wasm/deployments/{0}/rollback",
+                fmt::format("deployment {0} of {1} is {2} in the same region: wait for its end, withdraw it with "
+                            "POST /api/v1/wasm/deployments/{0}/rollback, or state onConflict \"queue\"",
                             id.str(), first.moduleId.str(), enum_name(first.status)));
   }
   return {};
+}
+
+const Deployment* Driver::ahead(const TenantId& tenant, const Deployment& deployment) const {
+  for (const auto& [id, other] : unfinished_) {
+    const Deployment& first = other.stored.deployment;
+    const bool same_route = other.stored.tenant == tenant && first.moduleName == deployment.moduleName &&
+                            overlap(first.targetRegions, deployment.targetRegions);
+    if (!same_route || id == deployment.deploymentId) continue;
+    if (first.status != DeploymentStatus::Pending) return &first;
+    const bool earlier =
+        first.queuedAt && (!deployment.queuedAt ||
+                           std::pair(*first.queuedAt, id) < std::pair(*deployment.queuedAt, deployment.deploymentId));
+    if (earlier) return &first;
+  }
+  return nullptr;
 }
 
 // Where every node of a region holds what the region routes. Elsewhere placement finds room, or a plan has no node.
@@ -241,8 +268,7 @@ Result<> Driver::check_room(const TenantId& tenant, const Deployment& deployment
   return {};
 }
 
-void Driver::remember_routes(const TenantId& tenant, Deployment& deployment,
-                             std::vector<SharedVersion>& versions) const {
+void Driver::remember_routes(const TenantId& tenant, Deployment& deployment) const {
   deployment.routesBefore.clear();
   deployment.regionsWithoutRouteBefore.clear();
   deployment.previousModuleId.reset();
@@ -254,8 +280,19 @@ void Driver::remember_routes(const TenantId& tenant, Deployment& deployment,
     }
     if (!deployment.previousModuleId) deployment.previousModuleId = heaviest(routed->route);
     deployment.routesBefore.push_back(routed->route);
-    versions.insert(versions.end(), routed->versions.begin(), routed->versions.end());
   }
+}
+
+Task<Result<>> Driver::check_rate() {
+  if (options_.deployments_per_hour == 0) co_return Result<>{};
+  const TimePoint since = parts_.clock.now() - std::chrono::hours(1);
+  HS_CO_TRY(const std::int64_t count,
+            co_await parts_.pool.run([&] { return parts_.store.count_deployments_since(since); }));
+  if (count < options_.deployments_per_hour) co_return Result<>{};
+  co_return fail(ErrorKind::kTooManyRequests,
+                 fmt::format("{} deployments were created within the last hour, the most that is allowed; try again "
+                             "later",
+                             count));
 }
 
 Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest request, TraceContext trace) {
@@ -267,8 +304,9 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
   HS_CO_CHECK(check_running());
   HS_CO_TRY(const Module module, co_await deployable(principal.tenant, request.moduleId));
   HS_CO_TRY(Deployment deployment, draft(principal, std::move(request), module));
-  HS_CO_CHECK(check_alone(principal.tenant, deployment));
+  if (deployment.onConflict == OnConflict::refuse) HS_CO_CHECK(check_alone(principal.tenant, deployment));
   if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
+  HS_CO_CHECK(co_await check_rate());
   // Planned again when it is executed; here so that whoever approves sees what would happen now.
   if (auto nodes = targets(principal.tenant, deployment)) {
     auto plan = rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(*nodes)));
@@ -305,28 +343,55 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
   const auto turn = co_await turnstile_.enter();
   HS_CO_CHECK(check_running());
   HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
-  Deployment& deployment = stored.deployment;
-  if (deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Completed) {
+  const Deployment& deployment = stored.deployment;
+  const bool waiting = deployment.status == DeploymentStatus::Pending && deployment.queuedAt;
+  if (waiting || deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Paused ||
+      deployment.status == DeploymentStatus::Completed) {
     co_return Executed{.deployment = deployment, .started = false};
   }
   if (deployment.status != DeploymentStatus::Pending) {
-    co_return fail(ErrorKind::kConflict, fmt::format("deployment {} is {} and cannot be executed; create a new one",
+    co_return fail(ErrorKind::kConflict, fmt::format("deployment {} is {} and cannot be executed; retry it, or create "
+                                                     "a new one",
                                                      id.str(), enum_name(deployment.status)));
   }
-  HS_CO_TRY(const Module module, co_await deployable(principal.tenant, deployment.moduleId));
   HS_CO_CHECK(check_approved(principal, deployment));
-  HS_CO_CHECK(check_alone(principal.tenant, deployment));
-  HS_CO_CHECK(check_room(principal.tenant, deployment));
-  if (module.httpHandler) HS_CO_CHECK(check_bindings(principal.tenant, deployment));
-  HS_CO_TRY(auto nodes, targets(principal.tenant, deployment));
-  HS_CO_TRY(deployment.plan,
-            rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(nodes))));
+  if (const Deployment* first = ahead(stored.tenant, deployment)) {
+    if (deployment.onConflict == OnConflict::refuse) {
+      HS_CO_CHECK(check_alone(stored.tenant, deployment));
+    }
+    log::info("deployment waits for another", trace.trace_id(),
+              {{"deploymentId", id.str()}, {"ahead", first->deploymentId.str()}});
+    HS_CO_CHECK(co_await save(stored, queued(stored, cause(principal.user, trace))));
+    Unfinished& rollout = unfinished_[id];
+    rollout.stored = stored;
+    rollout.trace = trace;
+    co_return Executed{.deployment = stored.deployment, .started = true};
+  }
+  HS_CO_TRY(auto begun, co_await begin(std::move(stored), principal.user, trace));
+  co_return Executed{.deployment = std::move(begun), .started = true};
+}
 
-  auto brought = std::make_shared<DesiredVersion>(*desired_version(principal.tenant, module));
+// Plans for the nodes that are there now, and takes the first step. The caller has the turn.
+Task<Result<Deployment>> Driver::begin(TenantDeployment stored, std::string by, TraceContext trace) {
+  Deployment& deployment = stored.deployment;
+  const TenantId tenant = stored.tenant;
+  const DeploymentId id = deployment.deploymentId;
+  HS_CO_TRY(const Module module, co_await deployable(tenant, deployment.moduleId));
+  HS_CO_CHECK(check_room(tenant, deployment));
+  if (module.httpHandler) HS_CO_CHECK(check_bindings(tenant, deployment));
+  HS_CO_TRY(auto nodes, targets(tenant, deployment));
+  HS_CO_TRY(deployment.plan, rollout::plan(deployment.strategy, plan_input(tenant, deployment, std::move(nodes))));
+
+  // A deployment that failed on its way left routes of its own: those before it stay what it returns to.
+  const bool on_its_way = deployment.status == DeploymentStatus::Failed && deployment.startedAt;
+  if (!on_its_way) remember_routes(tenant, deployment);
+  std::vector<ModuleId> ids;
+  for (const auto& route : deployment.routesBefore) std::ranges::move(versions_of(route), std::back_inserter(ids));
+  HS_CO_TRY(auto versions, co_await kept_versions(tenant, std::move(ids)));
+  auto brought = std::make_shared<DesiredVersion>(*desired_version(tenant, module));
   brought->healthCheck = deployment.healthCheck;
-  std::vector<SharedVersion> versions{std::move(brought)};
-  remember_routes(principal.tenant, deployment, versions);
-  const auto transition = started(stored, cause(principal.user, trace));
+  versions.insert(versions.begin(), std::move(brought));
+  const auto transition = started(stored, cause(std::move(by), trace));
   HS_CO_CHECK(co_await save(stored, transition));
 
   Unfinished& rollout = unfinished_[id];
@@ -341,7 +406,7 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
   executed_.add();
   publish(transition, rollout);
   reported_.notify();
-  co_return Executed{.deployment = stored.deployment, .started = true};
+  co_return stored.deployment;
 }
 
 }  // namespace hotswap::control

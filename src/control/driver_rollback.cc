@@ -18,6 +18,16 @@ bool held_by_nodes(const Deployment& deployment) {
   return deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Paused;
 }
 
+std::vector<ModuleId> versions_before(const Deployment& deployment) {
+  std::vector<ModuleId> ids;
+  for (const auto& route : deployment.routesBefore) {
+    for (auto& id : versions_of(route)) {
+      if (std::ranges::find(ids, id) == ids.end()) ids.push_back(std::move(id));
+    }
+  }
+  return ids;
+}
+
 const VersionReport* find_report(const NodeReport& report, const DesiredVersion& version) {
   const auto found = std::ranges::find_if(report.versions, [&version](const VersionReport& reported) {
     return reported.tenant == version.tenant && reported.moduleId == version.moduleId;
@@ -27,14 +37,14 @@ const VersionReport* find_report(const NodeReport& report, const DesiredVersion&
 
 }  // namespace
 
-Result<> Driver::check_rollback(const TenantDeployment& stored) const {
+Result<> Driver::check_rollback(const TenantDeployment& stored, const std::optional<ModuleId>& target) const {
   const Deployment& deployment = stored.deployment;
   if (deployment.status == DeploymentStatus::Cancelled) {
     return fail(ErrorKind::kConflict, fmt::format("deployment {} was cancelled: there is nothing to roll back",
                                                   deployment.deploymentId.str()));
   }
   if (finished(deployment.status)) HS_CHECK(check_alone(stored.tenant, deployment));
-  if (!changed_routes(deployment)) return {};
+  if (target || !changed_routes(deployment)) return {};
   for (const auto& route : deployment.routesBefore) {
     const Route* other = publication_.bound_elsewhere(route);
     if (other == nullptr || route.http == deployment.http) continue;
@@ -45,19 +55,34 @@ Result<> Driver::check_rollback(const TenantDeployment& stored) const {
   return {};
 }
 
-Task<Result<std::vector<SharedVersion>>> Driver::versions_before(TenantDeployment stored) {
+Task<Result<>> Driver::check_target(TenantDeployment stored, ModuleId target) {
+  if (stored.deployment.status == DeploymentStatus::Pending) {
+    co_return fail(ErrorKind::kConflict, fmt::format("deployment {} was not executed: there is nothing to roll back",
+                                                     stored.deployment.deploymentId.str()));
+  }
+  auto module = co_await parts_.pool.run([&] { return parts_.store.module(stored.tenant, target); });
+  if (!module && module.error().kind != ErrorKind::kNotFound) co_return std::unexpected(std::move(module).error());
+  if (module && module->name == stored.deployment.moduleName && module->status != ModuleStatus::Disabled &&
+      module->moduleId != stored.deployment.moduleId) {
+    co_return Result<>{};
+  }
+  const auto detail = !module ? fmt::format("cannot return to {}: this version is no longer kept", target.str())
+                              : fmt::format("cannot return to {}: expected another version of {} that is not Disabled",
+                                            target.str(), stored.deployment.moduleName);
+  co_return fail(ErrorKind::kConflict, detail, {{"toModuleId", detail}});
+}
+
+Task<Result<std::vector<SharedVersion>>> Driver::kept_versions(TenantId tenant, std::vector<ModuleId> ids) {
   std::vector<SharedVersion> versions;
-  for (const auto& route : stored.deployment.routesBefore) {
-    for (const auto& weighted : route.versions) {
-      auto module = co_await parts_.pool.run([&] { return parts_.store.module(stored.tenant, weighted.moduleId); });
-      if (!module && module.error().kind == ErrorKind::kNotFound) {
-        co_return fail(ErrorKind::kConflict,
-                       fmt::format("cannot return to {}: this version is no longer kept; register and deploy it anew",
-                                   weighted.moduleId.str()));
-      }
-      if (!module) co_return std::unexpected(std::move(module).error());
-      versions.push_back(desired_version(stored.tenant, *module));
+  for (const auto& id : ids) {
+    auto module = co_await parts_.pool.run([&] { return parts_.store.module(tenant, id); });
+    if (!module && module.error().kind == ErrorKind::kNotFound) {
+      co_return fail(
+          ErrorKind::kConflict,
+          fmt::format("cannot return to {}: this version is no longer kept; register and deploy it anew", id.str()));
     }
+    if (!module) co_return std::unexpected(std::move(module).error());
+    versions.push_back(desired_version(tenant, *module));
   }
   co_return versions;
 }
@@ -87,8 +112,10 @@ void Driver::release(const std::string& key) {
   fleet_.published();
 }
 
-Task<Result<std::vector<SharedVersion>>> Driver::hold_versions_before(TenantDeployment stored) {
-  HS_CO_TRY(auto versions, co_await versions_before(stored));
+Task<Result<std::vector<SharedVersion>>> Driver::hold_versions(TenantDeployment stored,
+                                                               std::optional<ModuleId> target) {
+  HS_CO_TRY(auto versions,
+            co_await kept_versions(stored.tenant, target ? std::vector{*target} : versions_before(stored.deployment)));
   if (versions.empty()) co_return versions;
   const auto& regions = stored.deployment.targetRegions;
   const std::string key = hold_key(stored.deployment.deploymentId);
@@ -133,10 +160,10 @@ Task<void> Driver::settle(std::vector<Region> regions, std::int64_t revision) {
 }
 
 // The exchange itself, in one transaction. `stored` must be what the store holds.
-Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, std::vector<SharedVersion> versions,
-                                                       Cause why) {
+Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, std::optional<ModuleId> target,
+                                                       std::vector<SharedVersion> versions, Cause why) {
   const DeploymentId id = stored.deployment.deploymentId;
-  const auto transition = rolled_back(stored, std::move(why));
+  const auto transition = rolled_back(stored, target, std::move(why));
   HS_CO_CHECK(co_await save(stored, transition));
   Unfinished ended;
   ended.versions = std::move(versions);
@@ -151,28 +178,33 @@ Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, 
   co_return RolledBack{.deployment = std::move(stored.deployment), .revision = ended.step_revision};
 }
 
-Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, TraceContext trace) {
+Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, RollbackRequest request,
+                                          TraceContext trace) {
   Span span = parts_.tracer.start("wasm.deployment.rollback", trace);
   span.attribute("deploymentId", id.str());
+  const std::optional<ModuleId> target = request.toModuleId;
   std::optional<RolledBack> done;
   while (!done) {
     HS_CO_CHECK(check_running());
     HS_CO_TRY(const TenantDeployment stored, co_await find(principal.tenant, id));
     span.attribute("moduleId", stored.deployment.moduleId.str());
-    if (stored.deployment.status == DeploymentStatus::RolledBack) co_return stored.deployment;
-    HS_CO_CHECK(check_rollback(stored));
-    const bool to_prepare = changed_routes(stored.deployment) && !held_by_nodes(stored.deployment);
+    if (stored.deployment.status == DeploymentStatus::RolledBack && stored.deployment.rolledBackTo == target) {
+      co_return stored.deployment;
+    }
+    HS_CO_CHECK(check_rollback(stored, target));
+    if (target) HS_CO_CHECK(co_await check_target(stored, *target));
+    const bool to_prepare = target || (changed_routes(stored.deployment) && !held_by_nodes(stored.deployment));
     std::vector<SharedVersion> versions;
     if (to_prepare) {
-      HS_CO_TRY(versions, co_await hold_versions_before(stored));
+      HS_CO_TRY(versions, co_await hold_versions(stored, target));
     }
 
     const auto turn = co_await turnstile_.enter();
     auto now = co_await find(principal.tenant, id);
-    Result<> allowed = now ? check_rollback(*now) : Result<>(std::unexpected(now.error()));
+    Result<> allowed = now ? check_rollback(*now, target) : Result<>(std::unexpected(now.error()));
     // The driver may have taken a step meanwhile: then look again.
     if (allowed && now->revision == stored.revision) {
-      auto exchanged = co_await exchange_back(*std::move(now), versions, cause(principal.user, trace));
+      auto exchanged = co_await exchange_back(*std::move(now), target, versions, cause(principal.user, trace));
       if (exchanged) {
         done = *std::move(exchanged);
       } else {

@@ -189,7 +189,7 @@ bool Fleet::ready(const RouteKey& key, const NodeId& id, const Region& region) c
   const auto view = reports_.find(id);
   const auto* routed = publication_.route(key.tenant, key.name, region);
   if (view == reports_.end() || routed == nullptr) return false;
-  return std::ranges::all_of(routed->route.versions, [&](const WeightedVersion& wanted) {
+  return std::ranges::all_of(versions_on(routed->route, id), [&](const WeightedVersion& wanted) {
     return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
       return version.moduleId == wanted.moduleId && version.tenant == key.tenant &&
              version.state == VersionState::Ready;
@@ -252,6 +252,12 @@ std::optional<rollout::TargetNode> Fleet::node(const NodeId& id) const {
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return std::nullopt;
   return rollout::TargetNode{id, found->second.region, deployable(id, found->second)};
+}
+
+std::optional<NodeCondition> Fleet::condition(const NodeId& id) const {
+  const auto found = nodes_.find(id);
+  if (found == nodes_.end()) return std::nullopt;
+  return condition(found->second);
 }
 
 std::vector<NodeId> Fleet::known() const {
@@ -327,7 +333,7 @@ bool Fleet::serves(const NodeId& id, const Node& node, const Wanted& wanted, boo
   if (wanted.version) {
     accepted = {*wanted.version};
   } else if (const auto* route = publication_.route(wanted.tenant, wanted.name.value_or(""), node.region)) {
-    for (const auto& version : route->route.versions) accepted.push_back(version.moduleId);
+    for (const auto& version : versions_on(route->route, id)) accepted.push_back(version.moduleId);
   }
   if (!wanted.version && !accepted.empty()) routed = true;
   const auto now = condition(node);

@@ -94,6 +94,8 @@ class Fleet {
   // Of those, the ones that hold the versions of a name, or will once it is deployed.
   [[nodiscard]] std::vector<rollout::TargetNode> nodes(const std::vector<Region>& regions, const RouteKey& key) const;
   [[nodiscard]] std::optional<rollout::TargetNode> node(const NodeId& id) const;
+  // nullopt where the node is not known.
+  [[nodiscard]] std::optional<NodeCondition> condition(const NodeId& id) const;
   [[nodiscard]] std::vector<NodeId> known() const;
   [[nodiscard]] std::vector<NodeStatus> status(const TenantId& tenant) const;
   [[nodiscard]] Result<NodeStatus> status(const TenantId& tenant, const NodeId& id) const;

@@ -121,9 +121,11 @@ const Route* Publication::bound_elsewhere(const Route& route) const {
   if (state == regions_.end()) return nullptr;
   for (const auto& [key, routed] : state->second.routes) {
     if (key == RouteKey{route.tenant, route.name}) continue;
-    const HttpBinding& other = routed.route.http;
-    const bool same_host = boost::algorithm::iequals(other.host.value_or(""), route.http.host.value_or(""));
-    if (same_host && other.pathPrefix == route.http.pathPrefix) return &routed.route;
+    const auto taken = [&route](const HttpBinding& other) {
+      const bool same_host = boost::algorithm::iequals(other.host.value_or(""), route.http.host.value_or(""));
+      return same_host && other.pathPrefix == route.http.pathPrefix;
+    };
+    if (taken(routed.route.http) || (routed.route.preview && taken(routed.route.preview->http))) return &routed.route;
   }
   return nullptr;
 }
@@ -136,6 +138,31 @@ std::vector<Route> Publication::routes(const TenantId& tenant) const {
     }
   }
   return routes;
+}
+
+Publication::Change publication_change(const DeploymentChange& change, const std::vector<SharedVersion>& versions) {
+  Publication::Change made;
+  made.drop = change.dropRoutes;
+  for (const auto& route : change.putRoutes) {
+    RoutedVersions routed{.route = route, .versions = {}};
+    for (const auto& id : versions_of(route)) {
+      const auto found =
+          std::ranges::find(versions, id, [](const SharedVersion& version) { return version->moduleId; });
+      if (found == versions.end()) continue;
+      auto plain = std::make_shared<DesiredVersion>(**found);
+      plain->healthCheck.reset();
+      routed.versions.push_back(std::move(plain));
+    }
+    made.put.push_back(std::move(routed));
+  }
+  const Deployment& deployment = change.deployment;
+  const std::string key = deployment.deploymentId.str();
+  if (finished(deployment.status) || deployment.status == DeploymentStatus::Pending) {
+    made.release.push_back(key);
+  } else {
+    made.hold[key] = {.regions = deployment.targetRegions, .versions = versions};
+  }
+  return made;
 }
 
 }  // namespace hotswap::control

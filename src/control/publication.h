@@ -87,4 +87,9 @@ class Publication {
   std::map<std::string, Hold> holds_;
 };
 
+// What a saved change of a deployment means for the nodes: its routes, and what it holds until it has ended. `versions`
+// are the one that it brings and those before, which its routes may lead to.
+[[nodiscard]] Publication::Change publication_change(const DeploymentChange& change,
+                                                     const std::vector<SharedVersion>& versions);
+
 }  // namespace hotswap::control

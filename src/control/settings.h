@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "control/environment.h"
 #include "control/liveness.h"
+#include "control/sample_source.h"
 #include "model/principal.h"
 #include "net/http.h"
 
@@ -32,6 +33,10 @@ struct Options {
   std::chrono::milliseconds rollback_prepare{10'000};
   // How long the reply to a rollback waits for the live nodes to report the routes.
   std::chrono::milliseconds rollback_settle{2'000};
+  // Of all tenants together; 0 = no limit.
+  int deployments_per_hour = limits::kDeploymentsPerHour;
+  // Without one nothing is known, and an analysis is inconclusive.
+  SampleSource samples = [](SampleQuestion) -> Task<rollout::Samples> { co_return rollout::Samples{}; };
   std::size_t download_threads = 4;  // binaries being sent at once; others wait
   // Who calls. One fixed Admin until identity comes.
   std::function<Result<Principal>(net::Exchange&)> identify = [](net::Exchange&) -> Result<Principal> {

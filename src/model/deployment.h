@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/analysis.h"
 #include "model/route.h"
+#include "model/strategy_config.h"
 
 namespace hotswap {
-
-enum class DeploymentStrategy { AllAtOnce, Canary, BlueGreen, Rolling, Regional, ABTesting };
-BOOST_DESCRIBE_ENUM(DeploymentStrategy, AllAtOnce, Canary, BlueGreen, Rolling, Regional, ABTesting)
 
 enum class DeploymentStatus { Pending, InProgress, Paused, Completed, Failed, RolledBack, Cancelled };
 BOOST_DESCRIBE_ENUM(DeploymentStatus, Pending, InProgress, Paused, Completed, Failed, RolledBack, Cancelled)
@@ -37,18 +36,47 @@ struct HealthCheck {
 BOOST_DESCRIBE_STRUCT(HealthCheck, (),
                       (functionName, expectedResult, timeoutSeconds, successThreshold, failureThreshold, enabled))
 
-enum class StepKind { Prepare, Shift };
-BOOST_DESCRIBE_ENUM(StepKind, Prepare, Shift)
+// Prepare: the nodes make the version ready. Check: they report it ready once more. Shift, Preview, Shadow: routes
+// change, and the nodes take them. Hold: time passes, figures are measured, a person may be asked. Retire: the version
+// before stays ready for a time.
+enum class StepKind { Prepare, Check, Shift, Preview, Shadow, Hold, Retire };
+BOOST_DESCRIBE_ENUM(StepKind, Prepare, Check, Shift, Preview, Shadow, Hold, Retire)
+
+// What ends a Hold, beside failure: its time, a person, or a significant difference between the versions.
+enum class Gate { automatic, manual, significant };
+BOOST_DESCRIBE_ENUM(Gate, automatic, manual, significant)
 
 // One step of a plan. Planners of all strategies express themselves in these.
 struct Step {
   StepKind kind = StepKind::Prepare;
-  std::vector<NodeId> nodes;    // Prepare: who must report the version ready. Shift: who must report the new routes.
-  std::vector<Region> regions;  // Shift: whose routes change
-  int weight = 100;             // Shift: percent of the new version
+  std::vector<NodeId> nodes;    // who must report the version ready, or the new routes
+  std::vector<Region> regions;  // Shift, Preview, Shadow: whose routes change. Others: where the step happens
+  int weight = 100;             // Shift: percent of the new version. Shadow: of the requests
+  // Shift: the weight holds on these nodes, and the others of the regions route as before. Absent = everywhere.
+  std::optional<std::vector<NodeId>> onNodes = {};
+  std::optional<StickyKey> sticky = {};         // Shift
+  std::optional<HttpBinding> preview = {};      // Preview
+  std::optional<ShadowConfig> shadow = {};      // Shadow
+  int seconds = 0;                              // Hold: at least (a significant gate: at most). Retire: exactly
+  Gate gate = Gate::automatic;                  // Hold
+  std::optional<AnalysisConfig> analysis = {};  // Hold
+  FailureAction onFailure = FailureAction::rollback;
+  std::optional<int> maxUnavailable = {};  // of `nodes`, that may be lost; absent = all but one
+  bool regionOnly = false;                 // a failure takes back the routes of `regions` alone
+  std::string stage = {};                  // for people: "canary 10%", "batch 2 of 5"
   bool operator==(const Step&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Step, (), (kind, nodes, regions, weight))
+BOOST_DESCRIBE_STRUCT(Step, (),
+                      (kind, nodes, regions, weight, onNodes, sticky, preview, shadow, seconds, gate, analysis,
+                       onFailure, maxUnavailable, regionOnly, stage))
+
+[[nodiscard]] constexpr bool changes_routes(StepKind kind) {
+  return kind == StepKind::Shift || kind == StepKind::Preview || kind == StepKind::Shadow;
+}
+
+// What happens to a deployment whose route has an unfinished one already.
+enum class OnConflict { refuse, queue };
+BOOST_DESCRIBE_ENUM(OnConflict, refuse, queue)
 
 struct Deployment {
   DeploymentId deploymentId;
@@ -79,13 +107,24 @@ struct Deployment {
   std::optional<TimePoint> stepStartedAt;
   std::vector<Route> routesBefore;
   std::vector<Region> regionsWithoutRouteBefore;
+  bool leftRoutes = false;  // an earlier try failed and left routes that are not those before
+  AnalysisRun analysis;     // of the current step
+  OnConflict onConflict = OnConflict::refuse;
+  std::optional<TimePoint> queuedAt;  // executed, and waiting for its turn, while Pending
+  std::optional<TimePoint> pausedAt;
+  std::optional<std::string> pauseReason;
+  std::optional<int> promotedStep;       // the hold that a person ended
+  bool promotedFully = false;            // holds end at once
+  bool aborting = false;                 // the rest of the plan leads back
+  std::optional<ModuleId> rolledBackTo;  // where a rollback named the version
   bool operator==(const Deployment&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Deployment, (),
                       (deploymentId, moduleId, moduleName, targetRegions, targetNodes, strategy, strategyConfig, status,
                        progressPercent, succeededNodes, failedNodes, healthCheck, http, createdAt, createdBy, startedAt,
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
-                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore))
+                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, onConflict,
+                       queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo))
 
 // What a client states.
 struct DeploymentRequest {
@@ -97,25 +136,37 @@ struct DeploymentRequest {
   HealthCheck healthCheck;
   std::optional<HttpBinding> http;
   bool autoRollbackEnabled = true;
+  OnConflict onConflict = OnConflict::refuse;
 };
 BOOST_DESCRIBE_STRUCT(DeploymentRequest, (),
                       (moduleId, targetRegions, targetNodes, strategy, strategyConfig, healthCheck, http,
-                       autoRollbackEnabled))
+                       autoRollbackEnabled, onConflict))
 [[nodiscard]] std::vector<FieldError> validate(const DeploymentRequest& request);
 
 // One row of the append-only log. Sequences are per tenant, gap-free, and begin with 1.
 enum class EventType {
   DeploymentCreated,
+  DeploymentApproved,
+  DeploymentQueued,
   DeploymentStarted,
   StepStarted,
   StepCompleted,
   RoutesChanged,
+  AnalysisMeasured,
+  DeploymentPaused,
+  DeploymentResumed,
+  DeploymentPromoted,
+  DeploymentAborted,
+  DeploymentRetried,
   DeploymentCompleted,
   DeploymentFailed,
   DeploymentRolledBack,
+  DeploymentCancelled,
 };
-BOOST_DESCRIBE_ENUM(EventType, DeploymentCreated, DeploymentStarted, StepStarted, StepCompleted, RoutesChanged,
-                    DeploymentCompleted, DeploymentFailed, DeploymentRolledBack)
+BOOST_DESCRIBE_ENUM(EventType, DeploymentCreated, DeploymentApproved, DeploymentQueued, DeploymentStarted, StepStarted,
+                    StepCompleted, RoutesChanged, AnalysisMeasured, DeploymentPaused, DeploymentResumed,
+                    DeploymentPromoted, DeploymentAborted, DeploymentRetried, DeploymentCompleted, DeploymentFailed,
+                    DeploymentRolledBack, DeploymentCancelled)
 
 struct Event {
   std::int64_t sequence = 0;  // given by the store

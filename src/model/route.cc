@@ -50,4 +50,42 @@ std::vector<FieldError> validate(const HttpBinding& binding, const std::string& 
   return rules.take();
 }
 
+// RFC 9110, section 5.6.2: what a field's or a cookie's name may hold.
+std::vector<FieldError> validate(const StickyKey& key, const std::string& path) {
+  RuleBook rules(path);
+  const bool named = key.by != StickyBy::clientAddress;
+  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
+  const bool token = std::ranges::all_of(key.name, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kPunctuation.contains(c);
+  });
+  if (named && (key.name.empty() || key.name.size() > limits::kNameBytes || !token)) {
+    rules.broken("name", fmt::format("must name the {}, such as \"x-user\", in at most {} characters of a token",
+                                     enum_name(key.by), limits::kNameBytes));
+  } else if (!named && !key.name.empty()) {
+    rules.broken("name", "is for a header or a cookie only");
+  }
+  return rules.take();
+}
+
+const std::vector<WeightedVersion>& versions_on(const Route& route, const NodeId& node) {
+  for (const auto& some : route.onNodes) {
+    if (std::ranges::find(some.nodes, node) != some.nodes.end()) return some.versions;
+  }
+  return route.versions;
+}
+
+std::vector<ModuleId> versions_of(const Route& route) {
+  std::vector<ModuleId> ids;
+  const auto add = [&ids](const ModuleId& id) {
+    if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  };
+  for (const auto& version : route.versions) add(version.moduleId);
+  for (const auto& some : route.onNodes) {
+    for (const auto& version : some.versions) add(version.moduleId);
+  }
+  if (route.preview) add(route.preview->moduleId);
+  if (route.shadow) add(route.shadow->moduleId);
+  return ids;
+}
+
 }  // namespace hotswap

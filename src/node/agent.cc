@@ -307,22 +307,25 @@ std::shared_ptr<const RouteTable> Agent::next_table() {
       .revision = desired_.revision, .versions = {}, .routes = desired_.routes, .remotes = desired_.remotes};
   std::map<Key, std::shared_ptr<ReadyVersion>> still;
   for (auto& route : effective.routes) {
-    const auto is_ready = [&](const WeightedVersion& version) {
-      return find_ready(route.tenant, version.moduleId) != nullptr;
+    const NodeId& here = options_.node.nodeId;
+    const auto answers = [&](const Route& some) {
+      return std::ranges::any_of(versions_on(some, here), [&](const WeightedVersion& version) {
+        return version.weight > 0 && find_ready(some.tenant, version.moduleId) != nullptr;
+      });
     };
-    if (std::ranges::any_of(route.versions, is_ready)) continue;
+    if (answers(route)) continue;
     const auto old = before.find({route.tenant, route.name});
-    if (old == before.end() || std::ranges::none_of(old->second->versions, is_ready)) continue;
+    if (old == before.end() || !answers(*old->second)) continue;
     route = *old->second;
-    for (const auto& version : route.versions) {
-      const Key key{route.tenant, version.moduleId};
+    for (const auto& id : versions_of(route)) {
+      const Key key{route.tenant, id};
       if (const auto kept = lingering_.find(key); kept != lingering_.end()) still.insert(*kept);
     }
   }
   for (const auto& [key, version] : still) ready.push_back(version);
   lingering_.swap(still);
   routed_ = effective.routes;
-  return RouteTable::build(effective, ready);
+  return RouteTable::build(effective, ready, options_.node.nodeId);
 }
 
 Task<void> Agent::keep() {

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "node/execute_request.h"
+#include "node/request_sender.h"
 
 namespace hotswap::node {
 namespace {
@@ -86,7 +87,8 @@ Gateway::Gateway(NodeId node, Region region, Snapshot& snapshot, forward::Forwar
   });
 }
 
-Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Principal& principal) const {
+Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Principal& principal,
+                                        const Sender& sender) const {
   if (request.region && *request.region != region_) {
     return fail(ErrorKind::kNotFound, fmt::format("no node serves region {} here; this node's region is {}",
                                                   request.region->str(), region_.str()));
@@ -99,7 +101,7 @@ Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Pri
                   fmt::format("{} is not deployed in region {}; deploy it first", *request.moduleId, region_.str()));
     }
   } else {
-    chosen.version = chosen.table->by_name(principal.tenant, *request.module, draw());
+    chosen.version = chosen.table->by_name(principal.tenant, *request.module, {draw(), &sender});
     if (chosen.version == nullptr) {
       return fail(ErrorKind::kNotFound, fmt::format("no version of {} is deployed in region {}; deploy one first",
                                                     *request.module, region_.str()));
@@ -178,7 +180,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     }
   }
   auto parsed = held ? parse_execute_request(body) : std::unexpected(held.error());
-  auto chosen = parsed ? choose(parsed->request, principal) : std::unexpected(parsed.error());
+  auto chosen = parsed ? choose(parsed->request, principal, RequestSender(exchange)) : std::unexpected(parsed.error());
   if (!chosen) {
     if (parsed) {
       const auto table = snapshot_.get();
@@ -214,7 +216,9 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
 
 Task<void> Gateway::serve(net::Exchange& exchange) {
   const auto table = snapshot_.get();
-  const auto [version, prefix_size] = table->by_http(exchange.header(net::http::field::host), exchange.path(), draw());
+  const RequestSender sender(exchange);
+  const auto [version, prefix_size] =
+      table->by_http(exchange.header(net::http::field::host), exchange.path(), {draw(), &sender});
   if (version == nullptr) {
     (void)co_await net::reply_problem(
         exchange, {ErrorKind::kNotFound,

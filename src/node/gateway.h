@@ -29,7 +29,8 @@ class Gateway {
     std::shared_ptr<const RouteTable> table;  // keeps the version, whatever is deployed meanwhile
     ReadyVersion* version;
   };
-  [[nodiscard]] Result<Chosen> choose(const ExecuteRequest& request, const Principal& principal) const;
+  [[nodiscard]] Result<Chosen> choose(const ExecuteRequest& request, const Principal& principal,
+                                      const Sender& sender) const;
   // The peers that serve what this node does not; nullptr where the request is this node's, or nobody's.
   [[nodiscard]] const std::vector<Peer>* elsewhere(const net::Exchange& exchange, const ExecuteRequest& request,
                                                    const RouteTable& table, const Principal& principal) const;

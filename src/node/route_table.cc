@@ -29,13 +29,16 @@ void RouteEntry::add(std::shared_ptr<ReadyVersion> version, int weight) {
   choices_.push_back({std::move(version), before + weight});
 }
 
-ReadyVersion& RouteEntry::choose(std::uint64_t draw) const {
+ReadyVersion& RouteEntry::choose(Draw draw) const {
   if (choices_.size() == 1) return *choices_.front().version;
-  const auto point = static_cast<int>(draw % static_cast<std::uint64_t>(choices_.back().up_to));
+  std::uint64_t number = draw.random;
+  if (sticky_ && draw.sender != nullptr) number = draw.sender->number(*sticky_).value_or(number);
+  const auto point = static_cast<int>(number % static_cast<std::uint64_t>(choices_.back().up_to));
   return *std::ranges::find_if(choices_, [&](const Choice& choice) { return point < choice.up_to; })->version;
 }
 
-std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired, const ReadyVersions& ready) {
+std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired, const ReadyVersions& ready,
+                                                    const NodeId& node) {
   auto table = std::make_shared<RouteTable>();
   table->revision_ = desired.revision;
   table->versions_ = ready;
@@ -44,19 +47,24 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
   }
   for (const auto& route : desired.routes) {
     TenantTable& tenant = table->tenants_[route.tenant.str()];
-    RouteEntry entry;
+    if (route.preview) {
+      const auto green = tenant.versions.find(route.preview->moduleId.str());
+      if (green != tenant.versions.end() && green->second->workload->serves_http()) {
+        RouteEntry entry;
+        entry.add(green->second, 100);
+        table->add_http(route.preview->http, entry);
+      }
+    }
+    RouteEntry entry(route.sticky);
     bool http = false;
-    for (const auto& weighted : route.versions) {
+    for (const auto& weighted : versions_on(route, node)) {
       const auto found = tenant.versions.find(weighted.moduleId.str());
       if (found == tenant.versions.end()) continue;
       entry.add(found->second, weighted.weight);
       http = http || found->second->workload->serves_http();
     }
     if (entry.empty()) continue;
-    if (http) {
-      auto& prefixes = route.http.host ? table->by_host_[lowered(*route.http.host)] : table->any_host_;
-      prefixes.insert_or_assign(route.http.pathPrefix.substr(0, route.http.pathPrefix.size() - 1), entry);
-    }
+    if (http) table->add_http(route.http, entry);
     tenant.names.insert_or_assign(route.name, std::move(entry));
   }
   for (const auto& remote : desired.remotes) {
@@ -72,7 +80,12 @@ const std::vector<Peer>* RouteTable::remote(const TenantId& tenant, std::string_
   return found == owner->second.remotes.end() ? nullptr : &found->second;
 }
 
-ReadyVersion* RouteTable::by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const {
+void RouteTable::add_http(const HttpBinding& binding, const RouteEntry& entry) {
+  auto& prefixes = binding.host ? by_host_[lowered(*binding.host)] : any_host_;
+  prefixes.insert_or_assign(binding.pathPrefix.substr(0, binding.pathPrefix.size() - 1), entry);
+}
+
+ReadyVersion* RouteTable::by_name(const TenantId& tenant, std::string_view name, Draw draw) const {
   const auto owner = tenants_.find(tenant.str());
   if (owner == tenants_.end()) return nullptr;
   const auto entry = owner->second.names.find(name);
@@ -87,7 +100,7 @@ ReadyVersion* RouteTable::by_id(const TenantId& tenant, std::string_view module_
 }
 
 RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
-                                                 std::uint64_t draw) {
+                                                 Draw draw) {
   for (std::size_t size = path.size();;) {
     if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) {
       return {&found->second.choose(draw), size};
@@ -98,7 +111,7 @@ RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<RouteEntry>& pr
   }
 }
 
-RouteTable::HttpMatch RouteTable::by_http(std::string_view host, std::string_view path, std::uint64_t draw) const {
+RouteTable::HttpMatch RouteTable::by_http(std::string_view host, std::string_view path, Draw draw) const {
   if (!by_host_.empty()) {
     std::array<char, kHostBytes> buffer;
     const std::string_view name = without_port(host).substr(0, buffer.size());

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,12 +38,28 @@ struct ReadyVersion {
 
 using ReadyVersions = std::vector<std::shared_ptr<ReadyVersion>>;
 
+// What a request says about its sender.
+class Sender {
+ public:
+  virtual ~Sender() = default;
+  // Always the same number for the same sender; nullopt where the request does not say who sends it.
+  [[nodiscard]] virtual std::optional<std::uint64_t> number(const StickyKey& key) const = 0;
+};
+
+// What decides between the versions of a route: a random number, and for a sticky route the sender where it is known.
+struct Draw {
+  std::uint64_t random = 0;
+  const Sender* sender = nullptr;
+  Draw(std::uint64_t drawn, const Sender* from = nullptr)
+      : random(drawn), sender(from) {}  // NOLINT: a number is a draw
+};
+
 // The traffic of one name: versions with cumulative weights that end at 100.
 class RouteEntry {
  public:
+  explicit RouteEntry(std::optional<StickyKey> sticky = std::nullopt) : sticky_(std::move(sticky)) {}
   void add(std::shared_ptr<ReadyVersion> version, int weight);
-  // `draw` is uniform in [0, total).
-  [[nodiscard]] ReadyVersion& choose(std::uint64_t draw) const;
+  [[nodiscard]] ReadyVersion& choose(Draw draw) const;
   [[nodiscard]] bool empty() const noexcept { return choices_.empty(); }
 
  private:
@@ -50,6 +67,7 @@ class RouteEntry {
     std::shared_ptr<ReadyVersion> version;
     int up_to;
   };
+  std::optional<StickyKey> sticky_;
   std::vector<Choice> choices_;
 };
 
@@ -58,10 +76,12 @@ class RouteTable {
  public:
   RouteTable() = default;
   // Routes that refer to a version which is not in `ready` keep their other versions; a route without any is left out.
-  [[nodiscard]] static std::shared_ptr<const RouteTable> build(const DesiredState& desired, const ReadyVersions& ready);
+  // `node` is the one that routes: a route may weigh otherwise on some nodes.
+  [[nodiscard]] static std::shared_ptr<const RouteTable> build(const DesiredState& desired, const ReadyVersions& ready,
+                                                               const NodeId& node);
 
   // The version that the route of `name` chooses; nullptr where there is no such route.
-  [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, std::uint64_t draw) const;
+  [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, Draw draw) const;
   [[nodiscard]] ReadyVersion* by_id(const TenantId& tenant, std::string_view module_id) const;
   // Who serves a route that this node does not; nullptr where nobody is known to.
   [[nodiscard]] const std::vector<Peer>* remote(const TenantId& tenant, std::string_view name) const;
@@ -70,7 +90,7 @@ class RouteTable {
     std::size_t prefix_size = 0;      // bytes of the path before the '/' that the guest's path begins with
   };
   // The longest path prefix that matches, a route of this host before one of any host. `host` may carry a port.
-  [[nodiscard]] HttpMatch by_http(std::string_view host, std::string_view path, std::uint64_t draw) const;
+  [[nodiscard]] HttpMatch by_http(std::string_view host, std::string_view path, Draw draw) const;
   [[nodiscard]] std::int64_t revision() const noexcept { return revision_; }
   [[nodiscard]] std::size_t version_count() const noexcept { return versions_.size(); }
 
@@ -88,7 +108,8 @@ class RouteTable {
   };
 
   [[nodiscard]] static HttpMatch longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
-                                                std::uint64_t draw);
+                                                Draw draw);
+  void add_http(const HttpBinding& binding, const RouteEntry& entry);
 
   std::int64_t revision_ = 0;
   ReadyVersions versions_;

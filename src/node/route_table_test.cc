@@ -18,7 +18,7 @@ class RouteTableTest : public testing::Test {
     ready_.push_back(made);
     return made;
   }
-  std::shared_ptr<const RouteTable> build() { return RouteTable::build(desired_, ready_); }
+  std::shared_ptr<const RouteTable> build() { return RouteTable::build(desired_, ready_, NodeId("n1")); }
 
   DesiredState desired_;
   ReadyVersions ready_;
@@ -50,6 +50,47 @@ TEST_F(RouteTableTest, DrawsByWeight) {
   int second = 0;
   for (std::uint64_t draw = 0; draw < 100; ++draw) second += table->by_name(kTenant, "add", draw) == two.get() ? 1 : 0;
   EXPECT_EQ(second, 10);
+}
+
+// Says "ann" or nothing.
+struct Ann final : Sender {
+  bool known = true;
+  [[nodiscard]] std::optional<std::uint64_t> number(const StickyKey& key) const override {
+    return known && key.name == "user" ? std::optional<std::uint64_t>(99) : std::nullopt;
+  }
+};
+
+TEST_F(RouteTableTest, AStickyRouteKeepsASenderToOneVersion) {
+  const auto one = ready("add", 1);
+  const auto two = ready("add", 2);
+  desired_.routes = {route_to("add", {{one->id, 50}, {two->id, 50}})};
+  Ann ann;
+  EXPECT_EQ(build()->by_name(kTenant, "add", {0, &ann}), one.get());  // not sticky
+  desired_.routes[0].sticky = StickyKey{StickyBy::cookie, "user"};
+  const auto table = build();
+  for (std::uint64_t draw = 0; draw < 100; ++draw) EXPECT_EQ(table->by_name(kTenant, "add", {draw, &ann}), two.get());
+  ann.known = false;
+  EXPECT_EQ(table->by_name(kTenant, "add", {0, &ann}), one.get());
+}
+
+TEST_F(RouteTableTest, ARouteMayWeighOtherwiseOnThisNode) {
+  const auto one = ready("add", 1);
+  const auto two = ready("add", 2);
+  desired_.routes = {route_to("add", {{one->id, 100}})};
+  desired_.routes[0].onNodes = {{{NodeId("n1")}, {{two->id, 100}}}};
+  EXPECT_EQ(build()->by_name(kTenant, "add", 0), two.get());
+  desired_.routes[0].onNodes[0].nodes = {NodeId("n2")};
+  EXPECT_EQ(build()->by_name(kTenant, "add", 0), one.get());
+}
+
+TEST_F(RouteTableTest, APreviewAnswersAtItsOwnPlaceOnly) {
+  const auto one = ready("add", 1);
+  const auto two = ready("add", 2);
+  desired_.routes = {route_to("add", {{one->id, 100}})};
+  desired_.routes[0].preview = Preview{two->id, {.host = std::nullopt, .pathPrefix = "/green/"}};
+  const auto table = build();
+  EXPECT_EQ(table->by_http("h", "/green/x", 0).version, two.get());
+  for (std::uint64_t draw = 0; draw < 100; ++draw) EXPECT_EQ(table->by_name(kTenant, "add", draw), one.get());
 }
 
 TEST_F(RouteTableTest, AVersionThatIsNotReadyHereTakesNoTraffic) {

@@ -15,6 +15,13 @@ struct Verdict {
   std::vector<std::pair<NodeId, std::string>> failed;  // with why
 };
 
+// The nodes of the step that are still there. Where all are lost they may as well come back: then all are waited for.
+std::vector<NodeId> awaited(const RolloutState& state, const Step& step) {
+  std::vector<NodeId> nodes = step.nodes;
+  std::erase_if(nodes, [&](const NodeId& node) { return state.lost.contains(node); });
+  return nodes.empty() ? step.nodes : nodes;
+}
+
 const VersionReport* find_version(const NodeReport& report, const RolloutState& state) {
   const auto found = std::ranges::find_if(report.versions, [&](const VersionReport& version) {
     return version.tenant == state.tenant && version.moduleId == state.deployment.moduleId;
@@ -24,7 +31,7 @@ const VersionReport* find_version(const NodeReport& report, const RolloutState& 
 
 Verdict prepared(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict;
-  for (const auto& node : step.nodes) {
+  for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
     const bool current = view != reports.end() && view->second.known_revision >= state.step_revision;
     const VersionReport* version = current ? find_version(view->second.report, state) : nullptr;
@@ -39,7 +46,7 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
 
 Verdict shifted(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict;
-  for (const auto& node : step.nodes) {
+  for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
     if (view == reports.end() || view->second.report.routedRevision < state.step_revision) {
       verdict.missing.push_back(node);
@@ -54,14 +61,120 @@ std::string names(const std::vector<NodeId>& nodes) {
   return fmt::format("{} {}", nodes.size() == 1 ? "node" : "nodes", fmt::join(texts, ", "));
 }
 
-Fail failed_nodes(const std::vector<std::pair<NodeId, std::string>>& failed) {
-  Fail fail;
+// Something went wrong in the step: what the plan and the deployment say about that.
+Decision trouble(const RolloutState& state, const Step& step, std::string reason, std::vector<NodeId> nodes = {}) {
+  const Deployment& deployment = state.deployment;
+  if (deployment.aborting) return RollBack{std::move(reason), std::move(nodes)};
+  if (step.onFailure == FailureAction::pause) return Pause{std::move(reason), std::move(nodes)};
+  if (!deployment.autoRollbackEnabled) return Fail{std::move(reason), std::move(nodes)};
+  return RollBack{std::move(reason), std::move(nodes), step.regionOnly ? step.regions : std::vector<Region>{}};
+}
+
+Decision failed_nodes(const RolloutState& state, const Step& step,
+                      const std::vector<std::pair<NodeId, std::string>>& failed) {
+  std::string text;
+  std::vector<NodeId> nodes;
   for (const auto& [node, reason] : failed) {
-    fail.nodes.push_back(node);
-    if (!fail.reason.empty()) fail.reason += "; ";
-    fail.reason += fmt::format("node {} could not prepare the version: {}", node.str(), reason);
+    nodes.push_back(node);
+    if (!text.empty()) text += "; ";
+    text += fmt::format("node {} could not prepare the version: {}", node.str(), reason);
   }
-  return fail;
+  return trouble(state, step, std::move(text), std::move(nodes));
+}
+
+Decision not_ready(const RolloutState& state, const Step& step, std::vector<NodeId> nodes, std::string_view what) {
+  auto reason = fmt::format("{} did not report {} within {} s", names(nodes), what, limits::kPrepareDeadline.count());
+  return trouble(state, step, std::move(reason), std::move(nodes));
+}
+
+TimePoint began(const RolloutState& state) { return state.deployment.stepStartedAt.value_or(state.watched_since); }
+
+// The current step is done. Routes change only when every node that is there has the version: one that was lost while
+// it was prepared may be back by now, and has its time from `due` on.
+Decision after(const RolloutState& state, const FleetReports& reports, TimePoint now, TimePoint due) {
+  const Deployment& deployment = state.deployment;
+  const int next = deployment.step + 1;
+  if (next == static_cast<int>(deployment.plan.size())) {
+    // The last step of an aborted rollout led back already, but for what stood there exactly.
+    if (deployment.aborting) return RollBack{deployment.errorMessage.value_or("aborted"), {}};
+    return Complete{};
+  }
+  const Step& coming = deployment.plan[static_cast<std::size_t>(next)];
+  if (!changes_routes(coming.kind)) return Advance{next};
+  Verdict verdict = prepared(state, coming, reports);
+  if (!verdict.failed.empty()) return failed_nodes(state, coming, verdict.failed);
+  if (verdict.missing.empty()) return Advance{next};
+  const TimePoint deadline = std::max(due, state.watched_since) + limits::kPrepareDeadline;
+  if (now < deadline) return Wait{deadline};
+  return not_ready(state, coming, std::move(verdict.missing), "the version ready");
+}
+
+// A step that is done when the nodes say so.
+Decision by_nodes(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
+  const bool preparing = !changes_routes(step.kind);
+  Verdict verdict = preparing ? prepared(state, step, reports) : shifted(state, step, reports);
+  if (!verdict.failed.empty()) return failed_nodes(state, step, verdict.failed);
+  if (verdict.missing.empty()) return after(state, reports, now, began(state));
+  const TimePoint deadline = std::max(began(state), state.watched_since) + limits::kPrepareDeadline;
+  if (now < deadline) return Wait{deadline};
+  return not_ready(state, step, std::move(verdict.missing), preparing ? "the version ready" : "the new routes");
+}
+
+std::string reasons(const AnalysisRun& run, AnalysisOutcome outcome) {
+  std::string text;
+  for (const auto& result : run.last) {
+    if (result.outcome != outcome) continue;
+    if (!text.empty()) text += "; ";
+    text += result.reason;
+  }
+  return text;
+}
+
+Decision measured(const RolloutState& state, const Step& step, TimePoint now, bool over) {
+  const AnalysisRun& run = state.deployment.analysis;
+  const auto question = step.gate == Gate::significant ? Question::better : Question::good_enough;
+  const auto measurement = measure(*step.analysis, state.samples, run.measurements + 1, question);
+  // Too few requests say nothing, and more may come while there is time.
+  if (!measurement.enough && measurement.outcome != AnalysisOutcome::failure && !over) {
+    return Wait{now + std::chrono::seconds(step.analysis->intervalSeconds)};
+  }
+  return Measured{counted(run, measurement, now), measurement.outcome};
+}
+
+Decision hold(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
+  const Deployment& deployment = state.deployment;
+  if (const auto verdict = prepared(state, step, reports); !verdict.failed.empty()) {
+    return failed_nodes(state, step, verdict.failed);
+  }
+  const TimePoint until = began(state) + std::chrono::seconds(step.seconds);
+  if (deployment.promotedFully || deployment.promotedStep == deployment.step) {
+    return after(state, reports, now, state.watched_since);
+  }
+  const bool over = now >= until;
+  const bool asked = step.gate == Gate::manual;
+  if (!step.analysis || deployment.aborting) {
+    if (asked && !deployment.aborting) return Wait{TimePoint::max()};
+    return over ? after(state, reports, now, until) : Decision(Wait{until});
+  }
+
+  const AnalysisConfig& config = *step.analysis;
+  const AnalysisRun& run = deployment.analysis;
+  if (run.failures >= config.failureLimit) {
+    return trouble(state, step, "the analysis failed: " + reasons(run, AnalysisOutcome::failure));
+  }
+  const bool significant = step.gate == Gate::significant;
+  if (run.successes >= config.successLimit && !asked && (over || significant)) {
+    return after(state, reports, now, std::max(until, *run.lastAt));
+  }
+  // While a test for significance goes on, not to know yet is no news.
+  const bool undecided = significant ? over && run.inconclusives > 0 && run.lastAt >= until
+                                     : run.inconclusives >= config.inconclusiveLimit;
+  if (undecided && !asked) {
+    return Pause{"the analysis is inconclusive: " + reasons(run, AnalysisOutcome::inconclusive), {}};
+  }
+  const TimePoint due = run.lastAt.value_or(began(state)) + std::chrono::seconds(config.intervalSeconds);
+  if (now >= due || (significant && over)) return measured(state, step, now, over);
+  return Wait{over || asked ? due : std::min(due, until)};
 }
 
 }  // namespace
@@ -70,21 +183,38 @@ Decision decide(const RolloutState& state, const FleetReports& reports, TimePoin
   const Deployment& deployment = state.deployment;
   if (deployment.step >= static_cast<int>(deployment.plan.size())) return Complete{};
   const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
-  const bool preparing = step.kind == StepKind::Prepare;
 
-  Verdict verdict = preparing ? prepared(state, step, reports) : shifted(state, step, reports);
-  if (!verdict.failed.empty()) return failed_nodes(verdict.failed);
-  if (verdict.missing.empty()) {
-    const int next = deployment.step + 1;
-    if (next == static_cast<int>(deployment.plan.size())) return Complete{};
-    return Advance{next};
+  const auto gone = std::ranges::count_if(step.nodes, [&](const NodeId& node) { return state.lost.contains(node); });
+  if (step.maxUnavailable && gone > *step.maxUnavailable && step.kind != StepKind::Retire) {
+    std::vector<NodeId> lost = step.nodes;
+    std::erase_if(lost, [&](const NodeId& node) { return !state.lost.contains(node); });
+    auto reason = fmt::format("{} lost, {} may be (maxUnavailable)", names(lost), *step.maxUnavailable);
+    return trouble(state, step, std::move(reason), std::move(lost));
   }
-  const TimePoint since = std::max(deployment.stepStartedAt.value_or(state.watched_since), state.watched_since);
-  const TimePoint deadline = since + limits::kPrepareDeadline;
-  if (now < deadline) return Wait{deadline};
-  return Fail{fmt::format("{} did not report {} within {} s", names(verdict.missing),
-                          preparing ? "the version ready" : "the new routes", limits::kPrepareDeadline.count()),
-              std::move(verdict.missing)};
+  if (step.kind == StepKind::Hold) return hold(state, step, reports, now);
+  if (step.kind == StepKind::Retire) {
+    const TimePoint until = began(state) + std::chrono::seconds(step.seconds);
+    const bool over = now >= until || deployment.promotedStep == deployment.step;
+    return over ? after(state, reports, now, until) : Decision(Wait{until});
+  }
+  return by_nodes(state, step, reports, now);
+}
+
+bool measures(const Deployment& deployment, TimePoint now) {
+  if (deployment.step >= static_cast<int>(deployment.plan.size())) return false;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
+  if (step.kind != StepKind::Hold || !step.analysis) return false;
+  const auto last = deployment.analysis.lastAt ? deployment.analysis.lastAt : deployment.stepStartedAt;
+  return !last || now >= *last + std::chrono::seconds(step.analysis->intervalSeconds) || step.gate == Gate::significant;
+}
+
+std::set<NodeId> asked_about(const Deployment& deployment) {
+  std::set<NodeId> nodes;
+  const auto step = static_cast<std::size_t>(deployment.step);
+  for (std::size_t i = step; i < std::min(deployment.plan.size(), step + 2); ++i) {
+    nodes.insert(deployment.plan[i].nodes.begin(), deployment.plan[i].nodes.end());
+  }
+  return nodes;
 }
 
 int progress(const Deployment& deployment, int step) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "model/deployment.h"
 #include "model/desired_state.h"
+#include "rollout/analysis.h"
 
 namespace hotswap::rollout {
 
@@ -28,6 +30,10 @@ struct RolloutState {
   std::int64_t step_revision = 0;
   // Since when somebody watches: nodes get their time again after the control plane was away.
   TimePoint watched_since;
+  // Nodes that are not heard of any more. They are not waited for: they take what stands when they come back.
+  std::set<NodeId> lost = {};
+  // Of the current step; looked at in a hold with an analysis only.
+  Samples samples = {};
 };
 
 // Nothing to do before a report changes or this time comes.
@@ -44,15 +50,41 @@ struct Advance {
 struct Complete {
   bool operator==(const Complete&) const = default;
 };
+// The deployment ends here and leaves the routes as they are.
 struct Fail {
   std::string reason;
   std::vector<NodeId> nodes;
   bool operator==(const Fail&) const = default;
 };
-using Decision = std::variant<Wait, Advance, Complete, Fail>;
+// The deployment ends, and the routes return: those before it, or where `regions` are named, only theirs.
+struct RollBack {
+  std::string reason;
+  std::vector<NodeId> nodes;
+  std::vector<Region> regions = {};
+  bool operator==(const RollBack&) const = default;
+};
+// A person is asked.
+struct Pause {
+  std::string reason;
+  std::vector<NodeId> nodes;
+  bool operator==(const Pause&) const = default;
+};
+// A measurement was made; it is to be kept, and then decided upon.
+struct Measured {
+  AnalysisRun run;
+  AnalysisOutcome outcome = AnalysisOutcome::inconclusive;
+  bool operator==(const Measured&) const = default;
+};
+using Decision = std::variant<Wait, Advance, Complete, Fail, RollBack, Pause, Measured>;
 
 // For a deployment that is InProgress.
 [[nodiscard]] Decision decide(const RolloutState& state, const FleetReports& reports, TimePoint now);
+
+// Whether decide() would look at the samples now.
+[[nodiscard]] bool measures(const Deployment& deployment, TimePoint now);
+
+// The nodes that decide() asks about: those of the current step and of the one that follows.
+[[nodiscard]] std::set<NodeId> asked_about(const Deployment& deployment);
 
 // Percent of the plan that is done when `step` begins.
 [[nodiscard]] int progress(const Deployment& deployment, int step);

@@ -27,19 +27,10 @@ struct PlanInput {
   json::value config = json::object();
 };
 
-// A strategy is a row of the table in planner.cc.
-struct Planner {
-  DeploymentStrategy strategy;
-  // Every rule that a configuration breaks, with paths below "strategyConfig".
-  std::vector<FieldError> (*check)(const json::value& config);
-  // `input` holds a healthy node in each region and a configuration that passed check.
-  std::vector<Step> (*plan)(const PlanInput& input);
-};
-
-// kUnprocessable, naming what is available, for a strategy that has no planner; kInvalid for a broken configuration.
+// kInvalid for a broken configuration, with every rule that it breaks.
 [[nodiscard]] Result<> check_strategy(DeploymentStrategy strategy, const json::value& config);
 
-// As check_strategy, and kUnavailable where a region has no healthy node, naming every such region.
+// As check_strategy; kUnavailable where a region has no healthy node, naming every such region.
 [[nodiscard]] Result<std::vector<Step>> plan(DeploymentStrategy strategy, const PlanInput& input);
 
 }  // namespace hotswap::rollout

@@ -20,37 +20,89 @@ std::vector<WeightedVersion> share(std::vector<WeightedVersion> before, int tota
   return before;
 }
 
-Route shifted_route(const TenantId& tenant, const Deployment& deployment, const Region& region, int weight) {
+const Route* before(const Deployment& deployment, const Region& region) {
+  const auto found = std::ranges::find(deployment.routesBefore, region, &Route::region);
+  return found == deployment.routesBefore.end() ? nullptr : &*found;
+}
+
+std::vector<WeightedVersion> weighed(const Deployment& deployment, const std::vector<WeightedVersion>& were,
+                                     int weight) {
+  std::vector<WeightedVersion> others = were;
+  std::erase_if(others, [&](const WeightedVersion& version) { return version.moduleId == deployment.moduleId; });
+  others = share(std::move(others), 100 - weight);
+  int left = 100;
+  for (const auto& version : others) left -= version.weight;
+  std::vector<WeightedVersion> versions;
+  if (left > 0) versions.push_back({deployment.moduleId, left});
+  versions.insert(versions.end(), others.begin(), others.end());
+  return versions;
+}
+
+Route shifted(const TenantId& tenant, const Deployment& deployment, const Region& region, const Step& step) {
   Route route{
       .tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = deployment.http};
-  const auto before = std::ranges::find(deployment.routesBefore, region, &Route::region);
-  std::vector<WeightedVersion> others;
-  if (before != deployment.routesBefore.end()) {
-    others = before->versions;
-    std::erase_if(others, [&](const WeightedVersion& version) { return version.moduleId == deployment.moduleId; });
-    others = share(std::move(others), 100 - weight);
+  const Route* was = before(deployment, region);
+  const bool in_part = was != nullptr && step.onNodes.has_value();
+  route.versions =
+      in_part ? was->versions
+              : weighed(deployment, was == nullptr ? std::vector<WeightedVersion>{} : was->versions, step.weight);
+  if (in_part) {
+    route.onNodes.push_back({*step.onNodes, weighed(deployment, was->versions, step.weight)});
   }
-  route.versions.push_back({deployment.moduleId, others.empty() ? 100 : weight});
-  route.versions.insert(route.versions.end(), others.begin(), others.end());
-  std::erase_if(route.versions, [](const WeightedVersion& version) { return version.weight == 0; });
+  route.sticky = step.sticky;
   return route;
 }
 
 }  // namespace
 
-std::vector<Route> shift(const TenantId& tenant, const Deployment& deployment, const Step& step) {
+std::vector<Route> changed(const TenantId& tenant, const Deployment& deployment, const Step& step) {
   std::vector<Route> routes;
-  for (const auto& region : step.regions) routes.push_back(shifted_route(tenant, deployment, region, step.weight));
+  for (const auto& region : step.regions) {
+    if (step.kind == StepKind::Shift) {
+      routes.push_back(shifted(tenant, deployment, region, step));
+      continue;
+    }
+    const Route* was = before(deployment, region);
+    if (was == nullptr) continue;
+    Route route = *was;
+    if (step.preview) route.preview = Preview{.moduleId = deployment.moduleId, .http = *step.preview};
+    if (step.shadow) {
+      route.shadow = ShadowRule{.moduleId = deployment.moduleId,
+                                .percent = step.weight,
+                                .ignorePaths = step.shadow->ignorePaths,
+                                .allowOutbound = step.shadow->allowOutbound};
+    }
+    routes.push_back(std::move(route));
+  }
   return routes;
 }
 
-RouteChange back(const TenantId& tenant, const Deployment& deployment) {
-  RouteChange change{.put = deployment.routesBefore, .drop = {}};
+RouteChange back(const TenantId& tenant, const Deployment& deployment, const std::vector<Region>& regions) {
+  const auto asked = [&regions](const Region& region) {
+    return regions.empty() || std::ranges::find(regions, region) != regions.end();
+  };
+  RouteChange change;
+  for (const auto& route : deployment.routesBefore) {
+    if (asked(route.region)) change.put.push_back(route);
+  }
   for (const auto& region : deployment.regionsWithoutRouteBefore) {
+    if (!asked(region)) continue;
     change.drop.push_back(
         {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = {}});
   }
   return change;
+}
+
+std::vector<Route> all_to(const TenantId& tenant, const Deployment& deployment, const ModuleId& version) {
+  std::vector<Route> routes;
+  for (const auto& region : deployment.targetRegions) {
+    routes.push_back({.tenant = tenant,
+                      .name = deployment.moduleName,
+                      .region = region,
+                      .versions = {{version, 100}},
+                      .http = deployment.http});
+  }
+  return routes;
 }
 
 }  // namespace hotswap::rollout

@@ -12,11 +12,17 @@ struct RouteChange {
   std::vector<Route> drop;
 };
 
-// The routes that a Shift step asks for: the new version at the step's weight, and what was routed before the rollout
-// sharing the rest in its old proportions. Where nothing was routed before, the new version takes everything.
-[[nodiscard]] std::vector<Route> shift(const TenantId& tenant, const Deployment& deployment, const Step& step);
+// The routes that a Shift, a Preview or a Shadow step asks for in its regions: the new version at the step's weight,
+// and what was routed before the rollout sharing the rest in its old proportions. Where nothing was routed before, the
+// new version takes everything; a preview and a shadow have no route to stand beside there, and change nothing.
+[[nodiscard]] std::vector<Route> changed(const TenantId& tenant, const Deployment& deployment, const Step& step);
 
-// Back to exactly the routes before the rollout; those that did not exist are dropped.
-[[nodiscard]] RouteChange back(const TenantId& tenant, const Deployment& deployment);
+// Back to exactly the routes before the rollout; those that did not exist are dropped. Only in `regions` where any are
+// named.
+[[nodiscard]] RouteChange back(const TenantId& tenant, const Deployment& deployment,
+                               const std::vector<Region>& regions = {});
+
+// All traffic of the deployment's regions to one version.
+[[nodiscard]] std::vector<Route> all_to(const TenantId& tenant, const Deployment& deployment, const ModuleId& version);
 
 }  // namespace hotswap::rollout

@@ -41,10 +41,12 @@ struct Case {
   std::vector<WeightedVersion> expected;
 };
 
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+
 class Shifting : public testing::TestWithParam<Case> {};
 
 TEST_P(Shifting, WeighsTheNewVersionAgainstWhatWasThere) {
-  const auto routes = shift(kTenant, deployment(GetParam().before), step(GetParam().weight));
+  const auto routes = changed(kTenant, deployment(GetParam().before), step(GetParam().weight));
   ASSERT_EQ(routes.size(), 2U);
   EXPECT_EQ(routes[0].versions, GetParam().expected);
   int sum = 0;
@@ -72,6 +74,43 @@ INSTANTIATE_TEST_SUITE_P(
                          20,
                          {version(kNewText, 20), version("a", 80)}}),
     [](const auto& info) { return info.param.name; });
+
+TEST(ShiftingNodes, LeavesTheOthersAsTheyWere) {
+  Step some = step(100);
+  some.onNodes = {NodeId("n1")};
+  const auto routes = changed(kTenant, deployment({version("a", 100)}), some);
+  EXPECT_THAT(routes[0].versions, ElementsAre(version("a", 100)));
+  ASSERT_EQ(routes[0].onNodes.size(), 1U);
+  EXPECT_THAT(routes[0].onNodes[0].nodes, ElementsAre(NodeId("n1")));
+  EXPECT_THAT(routes[0].onNodes[0].versions, ElementsAre(version(kNewText, 100)));
+  EXPECT_THAT(routes[1].versions, ElementsAre(version(kNewText, 100)));
+  EXPECT_THAT(routes[1].onNodes, IsEmpty());
+}
+
+TEST(StandingBeside, ChangesNoWeightAndNoRegionWithoutTraffic) {
+  Step preview{.kind = StepKind::Preview, .nodes = {}, .regions = {kEast, kWest}};
+  preview.preview = HttpBinding{.host = std::nullopt, .pathPrefix = "/green/"};
+  Step shadow{.kind = StepKind::Shadow, .nodes = {}, .regions = {kEast, kWest}, .weight = 30};
+  shadow.shadow = ShadowConfig{};
+  for (const auto& one : {preview, shadow}) {
+    const auto before = deployment({version("a", 60), version("b", 40)});
+    auto routes = changed(kTenant, before, one);
+    ASSERT_EQ(routes.size(), 1U);
+    EXPECT_EQ(routes[0].preview.has_value(), one.kind == StepKind::Preview);
+    EXPECT_EQ(routes[0].shadow.has_value(), one.kind == StepKind::Shadow);
+    routes[0].preview.reset();
+    routes[0].shadow.reset();
+    EXPECT_EQ(routes, before.routesBefore);
+  }
+}
+
+TEST(GoingBack, StaysWithinTheRegionsThatAreNamed) {
+  const auto before = deployment({version("a", 100)});
+  EXPECT_EQ(back(kTenant, before, {kEast}).put, before.routesBefore);
+  EXPECT_THAT(back(kTenant, before, {kEast}).drop, IsEmpty());
+  EXPECT_THAT(back(kTenant, before, {kWest}).put, IsEmpty());
+  EXPECT_EQ(back(kTenant, before, {kWest}).drop.size(), 1U);
+}
 
 TEST(GoingBack, RestoresWhatWasAndDropsWhatWasNot) {
   const auto before = deployment({version("a", 60), version("b", 40)});

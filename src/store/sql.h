@@ -99,6 +99,10 @@ inline constexpr Text kUnfinishedDeployments =
     "SELECT tenant, document, revision FROM deployments WHERE unfinished = 1 "
     "ORDER BY tenant, created_at, deployment_id";
 
+// Through the tenants, so that the index by tenant and creation serves it.
+inline constexpr Text kCountDeployments =
+    "SELECT COUNT(*) FROM tenants t JOIN deployments d ON d.tenant = t.tenant AND d.created_at > :since";
+
 // Newest first; composed as the listing of modules is.
 inline constexpr Text kListDeployments = "SELECT document FROM deployments WHERE tenant = :tenant";
 inline constexpr Text kOfModuleName = " AND module_name = :module_name";

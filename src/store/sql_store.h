@@ -27,6 +27,7 @@ class SqlStore final : public Store {
   Result<TenantDeployment> deployment(const TenantId& tenant, const DeploymentId& id) override;
   Result<Page<Deployment>> deployments(const TenantId& tenant, const DeploymentQuery& query) override;
   Result<std::vector<TenantDeployment>> all_unfinished_deployments() override;
+  Result<std::int64_t> count_deployments_since(TimePoint since) override;
   Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after_sequence,
                                     std::size_t limit) override;
   Result<Routes> all_routes() override;

@@ -66,7 +66,7 @@ void refer_from_deployment(Connection& connection, const DeploymentChange& chang
   std::set<ModuleId> needed{deployment.moduleId};
   if (deployment.previousModuleId) needed.insert(*deployment.previousModuleId);
   for (const auto& route : deployment.routesBefore) {
-    for (const auto& version : route.versions) needed.insert(version.moduleId);
+    for (const auto& id : versions_of(route)) needed.insert(id);
   }
   for (const auto& id : needed) rows::add_reference(connection, change.tenant, id, by);
 }
@@ -78,9 +78,7 @@ Result<> put_route(Connection& connection, const Route& route) {
                                       {"name", route.name},
                                       {"region", route.region.str()},
                                       {"document", to_json_text(route)}});
-  std::set<ModuleId> needed;
-  for (const auto& version : route.versions) needed.insert(version.moduleId);
-  for (const auto& id : needed) {
+  for (const auto& id : versions_of(route)) {
     if (!rows::add_reference(connection, route.tenant, id, by)) {
       return fail(ErrorKind::kConflict, fmt::format("route {} in region {} cannot lead to module {}: it was removed",
                                                     route.name, route.region.str(), id.str()));
@@ -216,6 +214,13 @@ Result<std::vector<TenantDeployment>> SqlStore::all_unfinished_deployments() {
       all.push_back({TenantId(tenant), std::move(deployment), revision});
     }
     return all;
+  });
+}
+
+Result<std::int64_t> SqlStore::count_deployments_since(TimePoint since) {
+  return pool_.read([&](Connection& connection) -> Result<std::int64_t> {
+    return connection.first<long long>(sql::kCountDeployments, {{"since", since.time_since_epoch().count()}})
+        .value_or(0);
   });
 }
 

@@ -110,6 +110,8 @@ class Store {
   virtual Result<TenantDeployment> deployment(const TenantId& tenant, const DeploymentId& id) = 0;
   virtual Result<Page<Deployment>> deployments(const TenantId& tenant, const DeploymentQuery& query) = 0;
   virtual Result<std::vector<TenantDeployment>> all_unfinished_deployments() = 0;
+  // Created later than `since`, by any tenant.
+  virtual Result<std::int64_t> count_deployments_since(TimePoint since) = 0;
   virtual Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after_sequence,
                                             std::size_t limit) = 0;
   struct Routes {
