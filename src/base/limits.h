@@ -32,7 +32,6 @@ inline constexpr std::size_t kModuleBytes = 50 * kMiB;
 inline constexpr std::size_t kVersionsKept = 5;  // per name; never one that something refers to
 inline constexpr std::size_t kModulesPerCluster = 10'000;
 inline constexpr std::size_t kModulesPerNode = 1'000;
-inline constexpr int kNodesPerCluster = 1'000;
 inline constexpr std::size_t kNameBytes = 128;
 inline constexpr std::size_t kDescriptionBytes = 4 * kKiB;
 inline constexpr std::size_t kMetadataEntries = 64;
@@ -54,6 +53,9 @@ inline constexpr seconds kHoldMost{7 * 24 * 3600};  // of any hold, test or keep
 inline constexpr std::size_t kCanaryStages = 32;
 inline constexpr std::size_t kAnalysisMetrics = 16;
 inline constexpr int kDeploymentsPerHour = 100;  // the default; source 002, "Global Limits"
+inline constexpr int kDeploymentsPerHourCeiling = 1'000'000;
+inline constexpr milliseconds kFigureMarkInterval{250};  // within which a window of figures begins
+inline constexpr std::size_t kFigureMarks = 512;         // of one version in one region; then every second goes
 inline constexpr std::size_t kEventsPerPage = 500;
 inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state

@@ -26,14 +26,15 @@ struct CommonSettings {
 struct ControlSettings {
   std::string store;  // empty = SQLite in the data folder
   std::string api = "127.0.0.1:8080";
-  std::string environment = "development";   // of regions that do not state one
-  std::vector<std::string> regions;          // "NAME" or "NAME=ENVIRONMENT"; empty = the predefined ones
-  std::vector<std::string> replicas;         // "all", 1–3, or "REGION=" and one of them; empty = all
-  std::size_t simultaneous_moves = 8;        // copies made elsewhere at once, when nodes come, go or drain
-  std::int64_t report_every = 5;             // seconds; at most limits::kReportCeiling
-  std::int64_t suspect_after = 15;           // seconds of silence
-  std::int64_t unhealthy_after = 30;         // seconds of silence; at most limits::kUnhealthyCeiling
-  std::int64_t credential_life = 24 * 3600;  // seconds
+  std::string environment = "development";  // of regions that do not state one
+  std::vector<std::string> regions;         // "NAME" or "NAME=ENVIRONMENT"; empty = the predefined ones
+  std::vector<std::string> replicas;        // "all", 1–3, or "REGION=" and one of them; empty = all
+  std::size_t simultaneous_moves = 8;       // copies made elsewhere at once, when nodes come, go or drain
+  std::int64_t report_every = 5;            // seconds; at most limits::kReportCeiling
+  std::int64_t suspect_after = 15;          // seconds of silence
+  std::int64_t unhealthy_after = 30;        // seconds of silence; at most limits::kUnhealthyCeiling
+  int deployments_per_hour = limits::kDeploymentsPerHour;  // 0 = no limit
+  std::int64_t credential_life = 24 * 3600;                // seconds
 };
 
 struct NodeSettings {

@@ -48,6 +48,11 @@ void add_control_options(CLI::App& command, ControlSettings& settings) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{limits::kUnhealthyCeiling.count()}))
       ->capture_default_str();
   command
+      .add_option("--deployments-per-hour", settings.deployments_per_hour,
+                  "Deployments that may be created within an hour; 0 = no limit")
+      ->check(CLI::Range(0, limits::kDeploymentsPerHourCeiling))
+      ->capture_default_str();
+  command
       .add_option("--credential-life", settings.credential_life,
                   "Seconds that a node's credential lives; it is renewed at two thirds")
       ->check(CLI::Range(std::int64_t{3}, std::int64_t{366} * 24 * 3600))

@@ -148,6 +148,7 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
   options.report_every = std::chrono::seconds(settings.report_every);
   options.liveness = {.suspect_after = std::chrono::seconds(settings.suspect_after),
                       .unhealthy_after = std::chrono::seconds(settings.unhealthy_after)};
+  options.deployments_per_hour = settings.deployments_per_hour;
   options.credential_life = std::chrono::seconds(settings.credential_life);
   app.emplace(ground.threads.at(0).get_executor(), std::move(options),
               control::Parts{.store = *store,

@@ -27,7 +27,7 @@ void check_share(RuleBook& rules, std::string_view member, const NodeShare& shar
       rules.broken(member, fmt::format("must be between {}% and 100%, got {}%", least, share.value));
     }
   } else {
-    rules.range(member, share.value, least, limits::kNodesPerCluster);
+    rules.range(member, share.value, least, static_cast<long long>(limits::kNodesPerCluster));
   }
 }
 
