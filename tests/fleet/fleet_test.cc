@@ -7,31 +7,16 @@
 #include <fstream>
 #include <set>
 
-#include "fleet/processes.h"
+#include "fleet/three_nodes.h"
 
 namespace hotswap::e2e {
 namespace {
 
 using testing::HasSubstr;
 
-class FleetTest : public testing::Test {
+class FleetTest : public ThreeNodes {
  protected:
-  explicit FleetTest(const std::vector<std::string>& settings = {})
-      : control_(folder_.path() + "/control", with_region(settings)) {
-    for (const char* zone : {"a", "b", "c"}) {
-      const std::string id = std::string("east-") + zone;
-      nodes_.push_back(std::make_unique<NodeProcess>(
-          folder_.path() + "/" + id,
-          NodeProcess::Wish{.control = control_.api(), .node = id, .token = token_, .zone = zone}));
-    }
-    for (const auto& node : nodes_) {
-      EXPECT_TRUE(eventually([&] { return control_.condition(node->id()) == "Healthy"; })) << node->id();
-    }
-  }
-  static std::vector<std::string> with_region(std::vector<std::string> settings) {
-    settings.insert(settings.end(), {"--regions", "us-east"});
-    return settings;
-  }
+  using ThreeNodes::ThreeNodes;
   // The node that answered; empty where none did.
   static std::string answered(const json::value& result) {
     const auto* object = result.if_object();
@@ -42,11 +27,6 @@ class FleetTest : public testing::Test {
   [[nodiscard]] json::value add_at_control() const {
     return ask(control_.api(), "POST", "/api/v1/wasm/execute", R"({"module":"add","function":"add","params":[2,3]})");
   }
-
-  Folder folder_;
-  ControlProcess control_;
-  const std::string token_ = control_.join_token();
-  std::vector<std::unique_ptr<NodeProcess>> nodes_;
 };
 
 TEST_F(FleetTest, EveryNodeServesWhatWasDeployedAndSaysHowItFares) {
@@ -141,7 +121,7 @@ TEST_F(FleetTest, TheControlPlaneSendsRequestsOnToNodesThatAreReady) {
 
 class ReplicatedFleetTest : public FleetTest {
  protected:
-  ReplicatedFleetTest() : FleetTest({"--replicas", "1"}) {}
+  ReplicatedFleetTest() : FleetTest(Settings{"--replicas", "1"}) {}
 };
 
 TEST_F(ReplicatedFleetTest, EveryGatewayAnswersForWhatOneNodeHoldsAndAnotherTakesItOver) {
