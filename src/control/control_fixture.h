@@ -448,6 +448,7 @@ class TestNode {
   }
   Task<Result<>> report() {
     NodeReport report{.nodeId = NodeId(id_), .region = Region(region_), .routedRevision = routed_, .versions = {}};
+    report.knownRevision = state_.revision;
     if (conduct_.routes) report.routedRevision = routed_ = state_.revision;
     for (const auto& version : state_.versions) {
       VersionReport row{

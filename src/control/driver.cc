@@ -172,7 +172,11 @@ Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
   for (const auto& metric : step.analysis->metrics) {
     if (metric.query) question.queries.push_back(*metric.query);
   }
-  state.samples = co_await options_.samples(std::move(question));
+  if (options_.samples) {
+    state.samples = co_await options_.samples(std::move(question));
+  } else {
+    state.samples = fleet_.samples(question);
+  }
   co_return state;
 }
 

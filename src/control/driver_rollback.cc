@@ -93,9 +93,9 @@ Result<bool> Driver::all_ready(const std::vector<rollout::TargetNode>& nodes,
   for (const auto& node : nodes) {
     if (!node.healthy) continue;
     const auto view = fleet_.reports().find(node.id);
-    if (view == fleet_.reports().end() || view->second.known_revision < since) return false;
+    if (view == fleet_.reports().end() || view->second.knownRevision < since) return false;
     for (const auto& version : versions) {
-      const auto* reported = find_report(view->second.report, *version);
+      const auto* reported = find_report(view->second, *version);
       if (reported != nullptr && reported->state == VersionState::Failed) {
         return fail(ErrorKind::kUnavailable,
                     fmt::format("node {} cannot make {} ready again: {}; the routes are unchanged", node.id.str(),
@@ -152,7 +152,7 @@ Task<void> Driver::settle(std::vector<Region> regions, std::int64_t revision) {
       const auto view = fleet_.reports().find(node.id);
       // Of its region, which a change elsewhere leaves as it is.
       const std::int64_t wanted = std::min(revision, publication_.revision(node.region));
-      return !node.healthy || (view != fleet_.reports().end() && view->second.report.routedRevision >= wanted);
+      return !node.healthy || (view != fleet_.reports().end() && view->second.routedRevision >= wanted);
     });
     if (all) co_return;
     co_await reported_.wait(seen, until);

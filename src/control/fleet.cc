@@ -124,7 +124,6 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   Polled polled{.before = node->given, .now = states_.state(poll.node, node->region)};
   if (polled.before != nullptr && polled.before->revision != poll.after) polled.before = nullptr;
   node->given = polled.now;
-  node->given_revision = polled.now->revision;
   co_return polled;
 }
 
@@ -132,22 +131,25 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   if (stopping_) return stopping();
   if (report.region.empty()) return fail_fields({{"region", "is required"}});
   HS_TRY(Node * node, hear(report.nodeId, report.region));
+  const auto in_rollout = publication_.held(node->region);
+  if (const auto last = reports_.find(report.nodeId); last != reports_.end()) {
+    figures_.count(last->second, report, in_rollout, clock_.now());
+  }
   reborn(report.nodeId, *node, report.incarnation);
   if (publication_.claim(report.routedRevision)) published();
   const auto ready = std::ranges::count(report.versions, VersionState::Ready, &VersionReport::state);
   node->versions->set(static_cast<double>(ready));
   node->reported_at = clock_.now();
   node->liveness.reported(clock_.steady(), !report.health || report.health->isHealthy, options_.liveness);
-  const bool in_rollout = publication_.holds(node->region);
   const NodeId id = report.nodeId;
   const auto before = reports_.find(id);
-  if (before == reports_.end() || before->second.report.versions != report.versions) {
+  if (before == reports_.end() || before->second.versions != report.versions) {
     serving_.clear();
     placement_due_ = true;
   }
-  reports_[id] = {.report = std::move(report), .known_revision = node->given_revision};
+  reports_[id] = std::move(report);
   reported_.notify();
-  return ReportReply{(in_rollout ? options_.report_every_in_rollout : options_.report_every).count()};
+  return ReportReply{(in_rollout.empty() ? options_.report_every : options_.report_every_in_rollout).count()};
 }
 
 Task<void> Fleet::watch() {
@@ -172,6 +174,7 @@ Task<void> Fleet::watch() {
 }
 
 void Fleet::published() {
+  figures_.keep([this](const Region& region, const RouteKey& key) { return publication_.holds(region, key); });
   place();
   serving_.clear();
   changed_.notify();
@@ -190,7 +193,7 @@ bool Fleet::ready(const RouteKey& key, const NodeId& id, const Region& region) c
   const auto* routed = publication_.route(key.tenant, key.name, region);
   if (view == reports_.end() || routed == nullptr) return false;
   return std::ranges::all_of(versions_on(routed->route, id), [&](const WeightedVersion& wanted) {
-    return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
+    return std::ranges::any_of(view->second.versions, [&](const VersionReport& version) {
       return version.moduleId == wanted.moduleId && version.tenant == key.tenant &&
              version.state == VersionState::Ready;
     });
@@ -299,7 +302,7 @@ NodeStatus Fleet::status_of(const TenantId& tenant, const NodeId& id, const Node
     }
   }
   if (const auto view = reports_.find(id); view != reports_.end()) {
-    const NodeReport& report = view->second.report;
+    const NodeReport& report = view->second;
     status.routedRevision = report.routedRevision;
     status.health = report.health.value_or(NodeHealth{});
     status.metrics = report.metrics.value_or(NodeMetrics{});
@@ -340,7 +343,7 @@ bool Fleet::serves(const NodeId& id, const Node& node, const Wanted& wanted, boo
   if (now != NodeCondition::Healthy && now != NodeCondition::Suspect) return false;
   const auto view = reports_.find(id);
   if (view == reports_.end() || registry_.find(id) == nullptr) return false;
-  return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
+  return std::ranges::any_of(view->second.versions, [&](const VersionReport& version) {
     return version.state == VersionState::Ready && version.tenant == wanted.tenant &&
            std::ranges::find(accepted, version.moduleId) != accepted.end();
   });

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "control/figures.h"
 #include "control/liveness.h"
 #include "control/node_registry.h"
 #include "control/node_states.h"
@@ -111,6 +112,8 @@ class Fleet {
     auto operator<=>(const Wanted&) const = default;
   };
   [[nodiscard]] Result<std::vector<Peer>> serving(const Wanted& wanted);
+  // What the nodes of the question's regions report that both sides did within its window.
+  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
   void update_gauges();
 
  private:
@@ -121,7 +124,6 @@ class Fleet {
     NodeCondition condition = NodeCondition::Unknown;  // as last seen by watch()
     std::string incarnation;
     std::shared_ptr<const DesiredState> given;  // the desired state that it received last
-    std::int64_t given_revision = 0;
     std::optional<TimePoint> reported_at;
     Gauge* versions = nullptr;
   };
@@ -150,6 +152,7 @@ class Fleet {
   bool stopping_ = false;
   std::map<NodeId, Node> nodes_;
   rollout::FleetReports reports_;
+  Figures figures_;
   NodeStates states_;
   bool placement_due_ = true;
   std::uint64_t placed_registry_ = 0;            // version of the registry that the last placement saw

@@ -104,6 +104,15 @@ bool Publication::holds(const Region& region, const RouteKey& key) const {
   });
 }
 
+std::set<RouteKey> Publication::held(const Region& region) const {
+  std::set<RouteKey> names;
+  for (const auto& [key, hold] : holds_) {
+    if (std::ranges::find(hold.regions, region) == hold.regions.end()) continue;
+    for (const auto& version : hold.versions) names.insert({version->tenant, version->name});
+  }
+  return names;
+}
+
 const RoutedVersions* Publication::route(const TenantId& tenant, const std::string& name, const Region& region) const {
   const auto state = regions_.find(region);
   if (state == regions_.end()) return nullptr;

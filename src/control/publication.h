@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ class Publication {
   [[nodiscard]] bool holds(const Region& region) const;
   // The same of the versions of one name.
   [[nodiscard]] bool holds(const Region& region, const RouteKey& key) const;
+  // The names whose versions unfinished deployments hold in the region.
+  [[nodiscard]] std::set<RouteKey> held(const Region& region) const;
   // The number of a change that concerns single nodes and is kept elsewhere.
   std::int64_t next_revision() { return ++revision_; }
 

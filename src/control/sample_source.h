@@ -20,8 +20,8 @@ struct SampleQuestion {
   std::vector<std::string> queries;  // PromQL
 };
 
-// Awaited on the driver's executor, while no other deployment moves: it must answer quickly, and leave out what it does
-// not know.
+// Stands in for what the nodes report (figures.h). Awaited on the driver's executor, while no other deployment moves:
+// it must answer quickly, and leave out what it does not know.
 using SampleSource = std::function<Task<rollout::Samples>(SampleQuestion)>;
 
 }  // namespace hotswap::control

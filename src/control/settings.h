@@ -35,8 +35,8 @@ struct Options {
   std::chrono::milliseconds rollback_settle{2'000};
   // Of all tenants together; 0 = no limit.
   int deployments_per_hour = limits::kDeploymentsPerHour;
-  // Without one nothing is known, and an analysis is inconclusive.
-  SampleSource samples = [](SampleQuestion) -> Task<rollout::Samples> { co_return rollout::Samples{}; };
+  // What an analysis looks at. Absent: what the nodes report.
+  SampleSource samples{};
   std::size_t download_threads = 4;  // binaries being sent at once; others wait
   // Who calls. One fixed Admin until identity comes.
   std::function<Result<Principal>(net::Exchange&)> identify = [](net::Exchange&) -> Result<Principal> {

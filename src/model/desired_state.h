@@ -97,6 +97,9 @@ struct NodeReport {
   NodeId nodeId;
   Region region;
   std::int64_t routedRevision = 0;  // every I/O thread of the node routes by this revision
+  // What `versions` answers to: a version that is called ready may be an older preparation, dropped since, where a
+  // newer desired state asked for it again.
+  std::int64_t knownRevision = 0;
   std::vector<VersionReport> versions;
   std::string incarnation{};  // of the process; counters begin anew with it
   std::optional<NodeHealth> health{};
@@ -105,7 +108,8 @@ struct NodeReport {
   bool operator==(const NodeReport&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(NodeReport, (),
-                      (nodeId, region, routedRevision, versions, incarnation, health, metrics, versionMetrics))
+                      (nodeId, region, routedRevision, knownRevision, versions, incarnation, health, metrics,
+                       versionMetrics))
 
 // The control plane sets the pace: faster while a rollout touches the node.
 struct ReportReply {

@@ -275,9 +275,11 @@ Task<void> Agent::publish_changes() {
     const auto table = next_table();
     // A version that became ready meanwhile is not routed yet, and a report must not say so.
     auto versions = version_reports();
+    const std::int64_t known = desired_.revision;
     co_await parts_.snapshot.publish(table);
     routed_revision_ = table->revision();
     published_ = std::move(versions);
+    published_revision_ = known;
     modules_ready_.set(static_cast<double>(table->version_count()));
     if (preparing_ == 0) {
       settled_once_ = true;

@@ -109,6 +109,7 @@ class Agent {
   std::vector<Route> routed_;             // as the table in use routes
   std::map<Key, Meter> meters_;           // since this process started
   std::vector<VersionReport> published_;  // as of the table in use
+  std::int64_t published_revision_ = 0;   // of the desired state that published_ answers to
   std::int64_t routed_revision_ = 0;
   std::int64_t kept_revision_ = -1;
   bool dirty_ = false;  // the table must be built anew

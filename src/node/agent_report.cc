@@ -43,6 +43,7 @@ NodeReport Agent::report() {
   NodeReport out{.nodeId = options_.node.nodeId,
                  .region = options_.node.region,
                  .routedRevision = routed_revision_,
+                 .knownRevision = published_revision_,
                  .versions = published_};
   out.incarnation = options_.node.incarnation;
   for (const auto& [key, held] : held_) {

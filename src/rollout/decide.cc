@@ -33,8 +33,8 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
   Verdict verdict;
   for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
-    const bool current = view != reports.end() && view->second.known_revision >= state.step_revision;
-    const VersionReport* version = current ? find_version(view->second.report, state) : nullptr;
+    const bool current = view != reports.end() && view->second.knownRevision >= state.step_revision;
+    const VersionReport* version = current ? find_version(view->second, state) : nullptr;
     if (version != nullptr && version->state == VersionState::Failed) {
       verdict.failed.emplace_back(node, version->reason);
     } else if (version == nullptr || version->state != VersionState::Ready) {
@@ -48,7 +48,7 @@ Verdict shifted(const RolloutState& state, const Step& step, const FleetReports&
   Verdict verdict;
   for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
-    if (view == reports.end() || view->second.report.routedRevision < state.step_revision) {
+    if (view == reports.end() || view->second.routedRevision < state.step_revision) {
       verdict.missing.push_back(node);
     }
   }

@@ -14,14 +14,8 @@
 
 namespace hotswap::rollout {
 
-// The last report of a node, and how far it has come with what it was told.
-struct NodeView {
-  NodeReport report;
-  // The newest desired state that the node had received before it sent the report: a version that the report calls
-  // ready may be an older preparation, dropped since, where this is lower than the step's revision.
-  std::int64_t known_revision = 0;
-};
-using FleetReports = std::map<NodeId, NodeView>;
+// The last report of each node.
+using FleetReports = std::map<NodeId, NodeReport>;
 
 struct RolloutState {
   TenantId tenant;

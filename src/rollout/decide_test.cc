@@ -45,12 +45,12 @@ RolloutState at_step(int step) {
   return state;
 }
 
-NodeView view(std::int64_t known, std::int64_t routed, std::optional<VersionState> state, std::string reason = "",
-              TenantId tenant = kTenant) {
-  NodeView made;
-  made.known_revision = known;
-  made.report.routedRevision = routed;
-  if (state) made.report.versions.push_back({std::move(tenant), kModule, *state, std::move(reason)});
+NodeReport view(std::int64_t known, std::int64_t routed, std::optional<VersionState> state, std::string reason = "",
+                TenantId tenant = kTenant) {
+  NodeReport made;
+  made.knownRevision = known;
+  made.routedRevision = routed;
+  if (state) made.versions.push_back({std::move(tenant), kModule, *state, std::move(reason)});
   return made;
 }
 

@@ -120,7 +120,7 @@ void Control::report(const SentReport& sent) {
   if (sent.sent < seen.sent) return;
   seen.sent = sent.sent;
   if (life_->publication.claim(sent.report.routedRevision)) published();
-  life_->reports[sent.report.nodeId] = {.report = sent.report, .known_revision = sent.known};
+  life_->reports[sent.report.nodeId] = sent.report;
   pass();
 }
 
@@ -342,10 +342,10 @@ bool Control::all_ready(const Deployment& deployment, std::int64_t revision) con
     const auto& [node, seen] = entry;
     if (!contains(deployment.targetRegions, seen.region) || lost(node)) return true;
     const auto view = life_->reports.find(node);
-    if (view == life_->reports.end() || view->second.known_revision < since) return false;
+    if (view == life_->reports.end() || view->second.knownRevision < since) return false;
     return std::ranges::all_of(deployment.routesBefore, [&](const Route& route) {
       return std::ranges::all_of(versions_of(route), [&](const ModuleId& id) {
-        return std::ranges::any_of(view->second.report.versions, [&](const VersionReport& version) {
+        return std::ranges::any_of(view->second.versions, [&](const VersionReport& version) {
           return version.moduleId == id && version.state == VersionState::Ready;
         });
       });

@@ -114,8 +114,11 @@ void Node::route() {
 }
 
 void Node::report() {
-  SentReport sent{.report = {.nodeId = id_, .region = region_, .routedRevision = routed_, .versions = {}},
-                  .known = desired_.revision,
+  SentReport sent{.report = {.nodeId = id_,
+                             .region = region_,
+                             .routedRevision = routed_,
+                             .knownRevision = desired_.revision,
+                             .versions = {}},
                   .sent = world_.now()};
   for (const auto& [id, version] : versions_) sent.report.versions.push_back(version);
   world_.send(id_, [this, sent] { uplink_.report(sent); });

@@ -11,10 +11,9 @@
 
 namespace hotswap::sim {
 
-// What a node says, and how far it had come with what it was told when it said so.
+// What a node says, and when it said so.
 struct SentReport {
   NodeReport report;
-  std::int64_t known = 0;
   TimePoint sent;
 };
 

@@ -1,0 +1,110 @@
+#include "control/figures.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "base/metrics.h"
+
+namespace hotswap::control {
+namespace {
+
+const VersionMetrics* find_metrics(const NodeReport& report, const VersionMetrics& like) {
+  const auto found = std::ranges::find_if(report.versionMetrics, [&like](const VersionMetrics& metrics) {
+    return metrics.moduleId == like.moduleId && metrics.tenant == like.tenant;
+  });
+  return found == report.versionMetrics.end() ? nullptr : &*found;
+}
+
+bool had_ready(const NodeReport& report, const VersionMetrics& like) {
+  return std::ranges::any_of(report.versions, [&like](const VersionReport& version) {
+    return version.moduleId == like.moduleId && version.tenant == like.tenant && version.state == VersionState::Ready;
+  });
+}
+
+// What happened between two reports of a node. A version that the one before did not call ready may bring figures of a
+// time when the node held it earlier.
+VersionMetrics news(const NodeReport& before, const NodeReport& after, const VersionMetrics& now) {
+  VersionMetrics nothing;
+  const VersionMetrics* earlier = find_metrics(before, now);
+  const bool reborn = before.incarnation != after.incarnation;
+  if (earlier == nullptr && !reborn && !had_ready(before, now)) return nothing;
+  return difference({before.incarnation, earlier == nullptr ? nothing : *earlier}, {after.incarnation, now});
+}
+
+void add(VersionMetrics& total, const VersionMetrics& more) {
+  total.requests += more.requests;
+  total.failures += more.failures;
+  total.latencySeconds += more.latencySeconds;
+  total.latency.resize(std::max(total.latency.size(), more.latency.size()));
+  for (std::size_t i = 0; i < more.latency.size(); ++i) total.latency[i] += more.latency[i];
+}
+
+// A node that counts backwards, or otherwise than every node, says nothing.
+bool plausible(const VersionMetrics& window) {
+  static const std::size_t kBuckets = latency_bounds().size() + 1;
+  return window.requests > 0 && window.failures >= 0 && window.failures <= window.requests &&
+         window.latency.size() <= kBuckets &&
+         std::ranges::all_of(window.latency, [](std::int64_t count) { return count >= 0; });
+}
+
+}  // namespace
+
+void Figures::count(const NodeReport& before, const NodeReport& after, const std::set<RouteKey>& watched,
+                    TimePoint now) {
+  if (watched.empty()) return;
+  for (const auto& metrics : after.versionMetrics) {
+    const RouteKey route{metrics.tenant, metrics.name};
+    if (!watched.contains(route)) continue;
+    const VersionMetrics window = news(before, after, metrics);
+    if (!plausible(window)) continue;
+    Series& series = series_[{after.region, route, metrics.moduleId}];
+    auto& marks = series.marks;
+    if (marks.empty() || now - marks.back().at >= limits::kFigureMarkInterval) {
+      marks.push_back({now, series.total});
+      // A rollout that takes long needs them less close together.
+      if (marks.size() > limits::kFigureMarks) {
+        bool odd = false;
+        std::erase_if(marks, [&odd](const Mark&) { return odd = !odd, !odd; });
+      }
+    }
+    add(series.total, window);
+  }
+}
+
+void Figures::keep(const std::function<bool(const Region&, const RouteKey&)>& watched) {
+  std::erase_if(series_, [&](const auto& entry) { return !watched(entry.first.region, entry.first.route); });
+}
+
+void Figures::add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
+  const auto found = series_.find(key);
+  if (found == series_.end()) return;
+  const auto& [total, marks] = found->second;
+  const auto first = std::ranges::lower_bound(marks, since, {}, &Mark::at);
+  if (first == marks.end()) return;
+  static const std::string kOneLife;
+  const VersionMetrics window = difference({kOneLife, first->before}, {kOneLife, total});
+  sample.requests += static_cast<std::uint64_t>(window.requests);
+  sample.errors += static_cast<std::uint64_t>(window.failures);
+  auto& counts = sample.latency.counts;
+  for (std::size_t i = 0; i < std::min(counts.size(), window.latency.size()); ++i) {
+    counts[i] += static_cast<std::uint64_t>(window.latency[i]);
+  }
+}
+
+rollout::Samples Figures::samples(const SampleQuestion& question) const {
+  constexpr double kMillisecondsInSecond = 1000;
+  rollout::LatencyHistogram none{.bounds = latency_bounds(), .counts = {}};
+  for (double& bound : none.bounds) bound *= kMillisecondsInSecond;
+  none.counts.resize(none.bounds.size() + 1);
+  rollout::Samples samples;
+  samples.candidate.latency = samples.baseline.latency = none;
+  const RouteKey route{question.tenant, question.name};
+  for (const auto& region : question.regions) {
+    add_window(samples.candidate, {region, route, question.candidate}, question.since);
+    std::set<ModuleId> baseline(question.baseline.begin(), question.baseline.end());
+    for (const auto& version : baseline) add_window(samples.baseline, {region, route, version}, question.since);
+  }
+  return samples;
+}
+
+}  // namespace hotswap::control

@@ -1,0 +1,50 @@
+// What the versions under a rollout did, region by region, as their nodes report it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "control/sample_source.h"
+#include "model/desired_state.h"
+#include "rollout/analysis.h"
+
+namespace hotswap::control {
+
+// Totals that only grow, whatever a node's counters do, with marks in them by which a window finds its beginning. What
+// happened between two reports counts as of the second: a window begins with the first report within it.
+// Not thread-safe.
+class Figures {
+ public:
+  // Two reports of a node, one after the other. Its first one alone does not say when what it counts happened. Only
+  // versions of `watched` names count.
+  void count(const NodeReport& before, const NodeReport& after, const std::set<RouteKey>& watched, TimePoint now);
+  // Forgets every name that is not watched any more.
+  void keep(const std::function<bool(const Region&, const RouteKey&)>& watched);
+
+  // Of both sides, in the regions asked about. No shadow and no queries: reports do not say.
+  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const;
+
+ private:
+  struct Key {
+    Region region;
+    RouteKey route;
+    ModuleId version;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Mark {
+    TimePoint at;
+    VersionMetrics before;  // everything that was counted before this time
+  };
+  struct Series {
+    VersionMetrics total;
+    std::deque<Mark> marks;  // by time
+  };
+  void add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const;
+
+  std::map<Key, Series> series_;
+};
+
+}  // namespace hotswap::control
