@@ -163,6 +163,11 @@ Result<std::vector<rollout::TargetNode>> Driver::targets(const TenantId& tenant,
   }
   // Nodes may have come since the deployment was created.
   HS_CHECK(regions_of_nodes(*deployment.targetNodes));
+  // Where a region keeps each module on some of its nodes, the others never get the version.
+  const auto holders = fleet_.nodes(deployment.targetRegions, {tenant, deployment.moduleName});
+  std::erase_if(nodes, [&holders](const rollout::TargetNode& node) {
+    return std::ranges::find(holders, node.id, &rollout::TargetNode::id) == holders.end();
+  });
   return nodes;
 }
 

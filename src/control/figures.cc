@@ -47,6 +47,14 @@ bool plausible(const VersionMetrics& window) {
          std::ranges::all_of(window.latency, [](std::int64_t count) { return count >= 0; });
 }
 
+// Every second goes: what takes long needs them less close together.
+template <class Marks>
+void thin_out(Marks& marks) {
+  Marks fewer;
+  for (std::size_t i = 0; i < marks.size(); i += 2) fewer.push_back(std::move(marks[i]));
+  marks.swap(fewer);
+}
+
 }  // namespace
 
 void Figures::count(const NodeReport& before, const NodeReport& after, const std::set<RouteKey>& watched,
@@ -61,11 +69,7 @@ void Figures::count(const NodeReport& before, const NodeReport& after, const std
     auto& marks = series.marks;
     if (marks.empty() || now - marks.back().at >= limits::kFigureMarkInterval) {
       marks.push_back({now, series.total});
-      // A rollout that takes long needs them less close together.
-      if (marks.size() > limits::kFigureMarks) {
-        bool odd = false;
-        std::erase_if(marks, [&odd](const Mark&) { return odd = !odd, !odd; });
-      }
+      if (marks.size() > limits::kFigureMarks) thin_out(marks);
     }
     add(series.total, window);
   }
