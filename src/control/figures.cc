@@ -47,7 +47,7 @@ bool plausible(const VersionMetrics& window) {
          std::ranges::all_of(window.latency, [](std::int64_t count) { return count >= 0; });
 }
 
-// Every second goes: what takes long needs them less close together.
+// Every second goes, and later ones stand as far apart: what takes long needs them less close together.
 template <class Marks>
 void thin_out(Marks& marks) {
   Marks fewer;
@@ -67,9 +67,12 @@ void Figures::count(const NodeReport& before, const NodeReport& after, const std
     if (!plausible(window)) continue;
     Series& series = series_[{after.region, route, metrics.moduleId}];
     auto& marks = series.marks;
-    if (marks.empty() || now - marks.back().at >= limits::kFigureMarkInterval) {
+    if (marks.empty() || now - marks.back().at >= series.apart) {
       marks.push_back({now, series.total});
-      if (marks.size() > limits::kFigureMarks) thin_out(marks);
+      if (marks.size() > limits::kFigureMarks) {
+        thin_out(marks);
+        series.apart *= 2;
+      }
     }
     add(series.total, window);
   }
@@ -82,7 +85,8 @@ void Figures::keep(const std::function<bool(const Region&, const RouteKey&)>& wa
 void Figures::add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
   const auto found = series_.find(key);
   if (found == series_.end()) return;
-  const auto& [total, marks] = found->second;
+  const auto& total = found->second.total;
+  const auto& marks = found->second.marks;
   const auto first = std::ranges::lower_bound(marks, since, {}, &Mark::at);
   if (first == marks.end()) return;
   static const std::string kOneLife;

@@ -1,12 +1,14 @@
 // What the versions under a rollout did, region by region, as their nodes report it.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
 #include <set>
 #include <vector>
 
+#include "base/limits.h"
 #include "control/sample_source.h"
 #include "model/desired_state.h"
 #include "rollout/analysis.h"
@@ -40,7 +42,8 @@ class Figures {
   };
   struct Series {
     VersionMetrics total;
-    std::deque<Mark> marks;  // by time
+    std::deque<Mark> marks;                                         // by time
+    std::chrono::milliseconds apart = limits::kFigureMarkInterval;  // at least, from here on
   };
   void add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const;
 
