@@ -112,14 +112,4 @@ const Route* Publication::bound_elsewhere(const Route& route) const {
   return nullptr;
 }
 
-std::vector<Route> Publication::routes(const TenantId& tenant) const {
-  std::vector<Route> routes;
-  for (const auto& [region, state] : regions_) {
-    for (const auto& [key, routed] : state.routes) {
-      if (key.first == tenant) routes.push_back(routed.route);
-    }
-  }
-  return routes;
-}
-
 }  // namespace hotswap::control
