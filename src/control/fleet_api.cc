@@ -7,11 +7,10 @@ namespace hotswap::control {
 
 Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& principal) {
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  const auto routes =
-      co_await parts_.home.run([](const Publication& publication, const TenantId& tenant) -> Task<std::vector<Route>> {
-        co_return publication.routes(tenant);
-      }(parts_.publication, principal.tenant));
-  co_return co_await net::reply_json(exchange, list_json(routes));
+  // From the store, as deployments are read: who has seen a deployment end sees the routes that it left.
+  HS_CO_TRY(auto all, co_await parts_.pool.run([this] { return parts_.store.all_routes(); }));
+  std::erase_if(all.routes, [&](const Route& route) { return route.tenant != principal.tenant; });
+  co_return co_await net::reply_json(exchange, list_json(all.routes));
 }
 
 Task<Result<>> FleetApi::live(net::Exchange& exchange, const Principal&) {

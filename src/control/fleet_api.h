@@ -3,7 +3,6 @@
 
 #include "base/blocking_pool.h"
 #include "control/fleet.h"
-#include "control/publication.h"
 #include "model/principal.h"
 #include "net/http.h"
 #include "store/store.h"
@@ -16,7 +15,6 @@ class FleetApi {
   struct Parts {
     Home& home;  // the fleet's
     Fleet& fleet;
-    Publication& publication;
     Store& store;
     BlockingPool& pool;
     Metrics& metrics;

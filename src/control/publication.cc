@@ -139,16 +139,6 @@ const Route* Publication::bound_elsewhere(const Route& route) const {
   return nullptr;
 }
 
-std::vector<Route> Publication::routes(const TenantId& tenant) const {
-  std::vector<Route> routes;
-  for (const auto& [region, state] : regions_) {
-    for (const auto& [key, routed] : state.routes) {
-      if (key.tenant == tenant) routes.push_back(routed.route);
-    }
-  }
-  return routes;
-}
-
 Publication::Change publication_change(const DeploymentChange& change, const std::vector<SharedVersion>& versions) {
   Publication::Change made;
   made.drop = change.dropRoutes;

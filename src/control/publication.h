@@ -74,7 +74,6 @@ class Publication {
   [[nodiscard]] std::size_t route_count(const Region& region) const;
   // Whoever else answers on the gateway at the same place in the region; nullptr where nobody does.
   [[nodiscard]] const Route* bound_elsewhere(const Route& route) const;
-  [[nodiscard]] std::vector<Route> routes(const TenantId& tenant) const;
 
  private:
   struct RegionState {

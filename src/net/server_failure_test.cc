@@ -110,6 +110,36 @@ TEST(SlowClient, HandlersMayTakeLongerThanAnyTimeout) {
   EXPECT_THAT(client.read_reply(), EndsWith("late"));
 }
 
+// ---- replies that wait for others of their turn, which they do only where a thread has several connections
+
+TEST(WaitingReply, ReachesAClientThatHasFinishedSending) {
+  TestServer server(echo);
+  auto other = server.connect();
+  other.send(kGet);
+  other.read_reply();
+  auto client = server.connect();
+  client.send(kGet);
+  client.finish_sending();
+  EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(client.ended());
+}
+
+TEST(WaitingReply, OfManyToAClientThatDoesNotReadComeWholeAndInOrder) {
+  constexpr int kReplies = 4000;  // far more bytes than a socket holds
+  int count = 0;
+  TestServer server([&count](Exchange& exchange) -> Task<void> {
+    std::string body = std::to_string(count++) + ' ';
+    body.resize(4000, 'x');
+    std::ignore = co_await exchange.reply(200, "", body);
+  });
+  auto other = server.connect();
+  auto client = server.connect();
+  for (int i = 0; i < kReplies; ++i) ASSERT_TRUE(client.send(kGet));
+  for (int i = 0; i < kReplies; ++i) {
+    ASSERT_THAT(client.read_reply(), HasSubstr("\r\n\r\n" + std::to_string(i) + " x")) << i;
+  }
+}
+
 // ---- failing handlers
 
 TEST(FailingHandler, WithoutAReplyIsAnsweredWith500) {

@@ -109,12 +109,17 @@ class FakeLoader final : public Loader {
   [[nodiscard]] Result<std::shared_ptr<Workload>> load(const DesiredVersion& version, std::string binary) override {
     if (binary.empty()) return fail(ErrorKind::kNotFound, "the cached machine code is unusable");
     if (version.name == "bad") return fail(ErrorKind::kUnprocessable, "cannot be compiled");
-    last = std::make_shared<TestWorkload>(answer);
-    return last;
+    auto made = std::make_shared<TestWorkload>(answer);
+    const std::lock_guard lock(mutex_);
+    last = made;
+    return made;
   }
   bool pretends_cached = false;
   std::string answer = "OK";
-  std::shared_ptr<TestWorkload> last;
+  std::shared_ptr<TestWorkload> last;  // read it after the report that it is ready
+
+ private:
+  std::mutex mutex_;
 };
 
 class AgentTest : public testing::Test {

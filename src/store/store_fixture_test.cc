@@ -154,7 +154,8 @@ Database::Database(const std::string& backend) {
 
 void StoreTest::SetUp() {
   database_.emplace(GetParam());
-  if (!database_->available()) GTEST_SKIP() << "PostgreSQL 15 is not installed (Debian package postgresql-15)";
+  ASSERT_TRUE(database_->available())
+      << "PostgreSQL 15 is missing (Debian package postgresql-15): ./dev setup installs it";
   store_ = open();
   ASSERT_NE(store_, nullptr);
 }
