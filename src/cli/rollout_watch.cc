@@ -134,10 +134,10 @@ class EventPrinter {
     if (line_.visible()) {
       const auto percent = number_of(event, "progressPercent");
       standing_.take(event);
-      auto text = standing_.text();
-      if (text.empty()) text = fmt::format("{} {}", text_of(event, "type"), detail_text(member(event, "detail")));
+      auto shown = standing_.text();
+      if (shown.empty()) shown = fmt::format("{} {}", text_of(event, "type"), detail_text(member(event, "detail")));
       line_.draw(fmt::format("{} {:3}%  {}{}", bar(static_cast<double>(percent) / 100, kBarCells), percent,
-                             text_of(event, "status") == enum_name(DeploymentStatus::Paused) ? "Paused  " : "", text));
+                             text_of(event, "status") == enum_name(DeploymentStatus::Paused) ? "Paused  " : "", shown));
     } else if (!context_.settings.quiet) {
       context_.out << event_line(event) << '\n' << std::flush;
     }

@@ -279,7 +279,10 @@ std::optional<std::uint64_t> Fleet::artifact_size(const NodeId& id, const Digest
 }
 
 NodeStatus Fleet::status_of(const TenantId& tenant, const NodeId& id, const Node& node) const {
-  NodeStatus status{.nodeId = id, .region = node.region, .lastHeartbeat = node.reported_at};
+  NodeStatus status;
+  status.nodeId = id;
+  status.region = node.region;
+  status.lastHeartbeat = node.reported_at;
   status.condition = condition(node);
   status.desiredRevision = states_.revision(id, node.region);
   if (const NodeRecord* record = registry_.find(id)) {

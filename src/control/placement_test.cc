@@ -72,7 +72,7 @@ TEST_F(PlacementTest, ADrainedNodeGivesItsCopiesAwayOnceTheyAreReadyElsewhere) {
   ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
   const std::size_t from = holders(id).front();
   const std::size_t to = 1 - from;
-  nodes_[to]->behave({.makes_ready = false});
+  nodes_[to]->behave({.makes_ready = false, .routes = true, .fails = ""});
   platform_.post(of(from, "/drain"));
   ASSERT_TRUE(nodes_[to]->wait([](const DesiredState& state) { return state.versions.size() == 1; }));
   EXPECT_TRUE(nodes_[from]->serves(id));

@@ -33,7 +33,8 @@ class Rollouts : public testing::Test {
     return platform.wait(id, [status](const Deployment& now) { return now.status == status; });
   }
   int weight(const std::string& version) {
-    for (const auto& weighted : platform.routes().at(0).versions) {
+    const auto routes = platform.routes();
+    for (const auto& weighted : routes.at(0).versions) {
       if (weighted.moduleId.str() == version) return weighted.weight;
     }
     return 0;
@@ -231,9 +232,16 @@ Options measured(rollout::Samples samples) {
 constexpr std::string_view kMeasured = R"({"stages": [20, 100], "holdSeconds": 0, "analysis": {
     "metrics": [{"metric": "errorRate", "threshold": 1}], "intervalSeconds": 1, "inconclusiveLimit": 1}})";
 
+rollout::Samples candidate_with(std::uint64_t errors) {
+  rollout::Samples samples;
+  samples.candidate.requests = 1000;
+  samples.candidate.errors = errors;
+  return samples;
+}
+
 class BadVersion : public Rollouts {
  protected:
-  BadVersion() : Rollouts(measured({.candidate = {.requests = 1000, .errors = 300, .latency = {}}})) {}
+  BadVersion() : Rollouts(measured(candidate_with(300))) {}
 };
 TEST_F(BadVersion, IsTakenBackByTheAnalysis) {
   const std::string id = begin(with("Canary", kMeasured));
@@ -246,7 +254,7 @@ TEST_F(BadVersion, IsTakenBackByTheAnalysis) {
 
 class GoodVersion : public Rollouts {
  protected:
-  GoodVersion() : Rollouts(measured({.candidate = {.requests = 1000, .errors = 0, .latency = {}}})) {}
+  GoodVersion() : Rollouts(measured(candidate_with(0))) {}
 };
 TEST_F(GoodVersion, GoesOnAfterTheAnalysis) {
   const std::string id = begin(with("Canary", kMeasured));

@@ -67,6 +67,12 @@ class HttpLinkTest : public testing::Test {
   T run(Task<T> task) {
     return asio::co_spawn(threads_.at(0), std::move(task), asio::use_future).get();
   }
+  static DesiredChange change(std::int64_t from, std::int64_t revision) {
+    DesiredChange made;
+    made.from = from;
+    made.revision = revision;
+    return made;
+  }
   Result<> introduce() { return run(link_->introduce(about_)); }
   Result<std::string> fetch(const Digest& digest) {
     std::string bytes;
@@ -176,10 +182,10 @@ TEST_F(HttpLinkTest, AppliesChangesToWhatItHasAndAsksForTheWholeOtherwise) {
   change_.revision = 5;
   change_.putRoutes = {{TenantId("t"), "a", Region("local"), {}, {}}};
   EXPECT_EQ(run(link_->desired_state(0))->routes.size(), 1U);
-  change_ = {.from = 5, .revision = 6};
+  change_ = change(5, 6);
   change_.putRoutes = {{TenantId("t"), "b", Region("local"), {}, {}}};
   EXPECT_EQ(run(link_->desired_state(5))->routes.size(), 2U);
-  change_ = {.from = 9, .revision = 10};
+  change_ = change(9, 10);
   EXPECT_EQ(run(link_->desired_state(9)).error().kind, ErrorKind::kConflict);
 }
 

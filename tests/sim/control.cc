@@ -363,7 +363,9 @@ void Control::finish_rollback(const DeploymentId& id, std::int64_t revision, int
       return finish_rollback(id, revision, tries - 1);
     }
     if (possible && all_ready(stored.deployment, revision)) {
-      Running ended{.stored = stored, .versions = versions_for(stored.deployment)};
+      Running ended;
+      ended.stored = stored;
+      ended.versions = versions_for(stored.deployment);
       if (!commit(ended, control::rolled_back(stored, std::nullopt, cause("ann")), true)) return;
     }
     life_->publication.apply({.put = {}, .drop = {}, .hold = {}, .release = {"rollback:" + id.str()}});
