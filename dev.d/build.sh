@@ -56,3 +56,14 @@ command_bench() {
   samples/build --wasmtime
   HOTSWAP_PROGRAMS=$HOTSWAP_BUILD/release bench/run "$@"
 }
+
+# pictures: runs every strategy and draws what the routes did, for docs/strategies/.
+command_pictures() {
+  local environment=$HOTSWAP_CACHE/pictures
+  command_setup
+  timed "Building release" build_preset release
+  timed "Building the samples" samples/build c-add
+  [[ -x $environment/bin/python ]] || python3 -m venv "$environment"
+  "$environment/bin/pip" install --quiet --disable-pip-version-check matplotlib==3.10.8
+  timed "Drawing" "$environment/bin/python" docs/strategies/draw.py "$HOTSWAP_BUILD/release/hotswap" samples/out/c-add.wasm
+}

@@ -56,6 +56,9 @@ inline constexpr int kDeploymentsPerHour = 100;  // the default; source 002, "Gl
 inline constexpr int kDeploymentsPerHourCeiling = 1'000'000;
 inline constexpr milliseconds kFigureMarkInterval{250};  // within which a window of figures begins
 inline constexpr std::size_t kFigureMarks = 512;         // of one version in one region; then every second goes
+inline constexpr std::chrono::hours kTrafficKept{1};     // figures of a version that nobody calls any more
+inline constexpr seconds kTrafficWatched{15};            // nodes report faster for so long after somebody looked
+inline constexpr milliseconds kTrafficWatchPerNode{10};  // between reports then, for each node of the fleet
 inline constexpr std::size_t kEventsPerPage = 500;
 inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state

@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "cli/event_stream.h"
-#include "cli/progress.h"
+#include "cli/rollout_screen.h"
 #include "cli/table.h"
 
 namespace hotswap::cli {
@@ -17,7 +17,6 @@ constexpr std::size_t kShortestPrefix = 4;
 constexpr std::size_t kWholeId = 36;      // a UUID
 constexpr int kFruitlessConnections = 5;  // in a row, without one event, before watching gives up
 constexpr std::chrono::milliseconds kReconnectPause{500};
-constexpr std::size_t kBarCells = 24;
 
 bool has_ended(const json::value& document) {
   const auto status = enum_from_name<DeploymentStatus>(text_of(document, "status"));
@@ -82,40 +81,10 @@ std::string detail_text(const json::value& detail) {
   return text;
 }
 
-// Where a rollout stands, gathered from its events: what a line on a terminal shows.
-class Standing {
- public:
-  void take(const json::value& event) {
-    const auto& detail = member(event, "detail");
-    const auto type = text_of(event, "type");
-    if (type == enum_name(EventType::StepStarted)) {
-      stage_ = text_of(detail, "stage");
-      analysis_.clear();
-    } else if (type == enum_name(EventType::RoutesChanged)) {
-      routes_ = routes_text(member(detail, "routes"));
-    } else if (type == enum_name(EventType::AnalysisMeasured)) {
-      analysis_ = metrics_text(member(detail, "metrics"));
-    }
-  }
-  // "canary 25%  eu:b=25%+a=75%  errorRate success (…)"
-  [[nodiscard]] std::string text() const {
-    std::string text;
-    for (const auto* part : {&stage_, &routes_, &analysis_}) {
-      if (!part->empty()) text += (text.empty() ? "" : "  ") + *part;
-    }
-    return text;
-  }
-
- private:
-  std::string stage_;
-  std::string routes_;
-  std::string analysis_;
-};
-
 // Shows events in the form that the settings ask for.
 class EventPrinter {
  public:
-  EventPrinter(Context& context, std::int64_t after) : context_(context), line_(context), last_(after) {}
+  EventPrinter(Context& context, std::int64_t after) : context_(context), screen_(context), last_(after) {}
 
   // `text` is the event's own JSON. An event that was shown already is skipped.
   void show(std::string_view text, const json::value& event) {
@@ -131,25 +100,20 @@ class EventPrinter {
       case OutputFormat::table:
         break;
     }
-    if (line_.visible()) {
-      const auto percent = number_of(event, "progressPercent");
-      standing_.take(event);
-      auto shown = standing_.text();
-      if (shown.empty()) shown = fmt::format("{} {}", text_of(event, "type"), detail_text(member(event, "detail")));
-      line_.draw(fmt::format("{} {:3}%  {}{}", bar(static_cast<double>(percent) / 100, kBarCells), percent,
-                             text_of(event, "status") == enum_name(DeploymentStatus::Paused) ? "Paused  " : "", shown));
+    if (screen_.visible()) {
+      screen_.take(event);
     } else if (!context_.settings.quiet) {
       context_.out << event_line(event) << '\n' << std::flush;
     }
   }
 
-  void wipe() { line_.wipe(); }
+  void know(const json::value& deployment) { screen_.know(deployment); }
+  void wipe() { screen_.wipe(); }
   [[nodiscard]] std::int64_t last() const noexcept { return last_; }
 
  private:
   Context& context_;
-  ProgressLine line_;
-  Standing standing_;
+  RolloutScreen screen_;
   std::int64_t last_;
 };
 
@@ -184,6 +148,7 @@ Outcome<> show_missed(Api& api, const std::string& id, EventPrinter& printer) {
 Outcome<Document> follow_to_end(Api& api, const std::string& id, EventPrinter& printer) {
   for (int fruitless = 0;;) {
     HS_TRY(auto deployment, api.get(path_of(kDeploymentsPath, id)));
+    printer.know(deployment.value);
     if (has_ended(deployment.value)) {
       HS_CHECK(show_missed(api, id, printer));
       return deployment;

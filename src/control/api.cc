@@ -107,6 +107,7 @@ constexpr std::array kEndpoints{
     Endpoint{"GET /api/v1/wasm/nodes/{id}/artifacts/{digest}", Access::nodes, &call<&Protocol::artifact>},
 
     Endpoint{"GET /api/v1/wasm/routes", Access::readers, &call<&FleetApi::routes>},
+    Endpoint{"GET /api/v1/wasm/traffic", Access::readers, &call<&FleetApi::traffic>},
     Endpoint{"GET /health/live", Access::everybody, &call<&FleetApi::live>},
     Endpoint{"GET /health/ready", Access::everybody, &call<&FleetApi::ready>},
     Endpoint{"GET /metrics", Access::everybody, &call<&FleetApi::metrics>},

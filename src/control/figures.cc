@@ -8,11 +8,15 @@
 namespace hotswap::control {
 namespace {
 
-const VersionMetrics* find_metrics(const NodeReport& report, const VersionMetrics& like) {
-  const auto found = std::ranges::find_if(report.versionMetrics, [&like](const VersionMetrics& metrics) {
+// Reports of a node name its versions in the same order, but for the few that came or went.
+const VersionMetrics* find_metrics(const NodeReport& report, const VersionMetrics& like, std::size_t likely) {
+  const auto same = [&like](const VersionMetrics& metrics) {
     return metrics.moduleId == like.moduleId && metrics.tenant == like.tenant;
-  });
-  return found == report.versionMetrics.end() ? nullptr : &*found;
+  };
+  const auto& all = report.versionMetrics;
+  if (likely < all.size() && same(all[likely])) return &all[likely];
+  const auto found = std::ranges::find_if(all, same);
+  return found == all.end() ? nullptr : &*found;
 }
 
 bool had_ready(const NodeReport& report, const VersionMetrics& like) {
@@ -23,20 +27,13 @@ bool had_ready(const NodeReport& report, const VersionMetrics& like) {
 
 // What happened between two reports of a node. A version that the one before did not call ready may bring figures of a
 // time when the node held it earlier.
-VersionMetrics news(const NodeReport& before, const NodeReport& after, const VersionMetrics& now) {
+VersionMetrics news(const NodeReport& before, const NodeReport& after, std::size_t index) {
   VersionMetrics nothing;
-  const VersionMetrics* earlier = find_metrics(before, now);
+  const VersionMetrics& now = after.versionMetrics[index];
+  const VersionMetrics* earlier = find_metrics(before, now, index);
   const bool reborn = before.incarnation != after.incarnation;
   if (earlier == nullptr && !reborn && !had_ready(before, now)) return nothing;
   return difference({before.incarnation, earlier == nullptr ? nothing : *earlier}, {after.incarnation, now});
-}
-
-void add(VersionMetrics& total, const VersionMetrics& more) {
-  total.requests += more.requests;
-  total.failures += more.failures;
-  total.latencySeconds += more.latencySeconds;
-  total.latency.resize(std::max(total.latency.size(), more.latency.size()));
-  for (std::size_t i = 0; i < more.latency.size(); ++i) total.latency[i] += more.latency[i];
 }
 
 // A node that counts backwards, or otherwise than every node, says nothing.
@@ -57,15 +54,31 @@ void thin_out(Marks& marks) {
 
 }  // namespace
 
-void Figures::count(const NodeReport& before, const NodeReport& after, const std::set<RouteKey>& watched,
-                    TimePoint now) {
-  if (watched.empty()) return;
-  for (const auto& metrics : after.versionMetrics) {
-    const RouteKey route{metrics.tenant, metrics.name};
-    if (!watched.contains(route)) continue;
-    const VersionMetrics window = news(before, after, metrics);
+std::vector<VersionMetrics> counted_between(const NodeReport& before, const NodeReport& after) {
+  std::vector<VersionMetrics> windows;
+  for (std::size_t i = 0; i < after.versionMetrics.size(); ++i) {
+    VersionMetrics window = news(before, after, i);
     if (!plausible(window)) continue;
-    Series& series = series_[{after.region, route, metrics.moduleId}];
+    windows.push_back(std::move(window));
+  }
+  return windows;
+}
+
+void add_window(VersionMetrics& total, const VersionMetrics& window) {
+  total.requests += window.requests;
+  total.failures += window.failures;
+  total.latencySeconds += window.latencySeconds;
+  total.latency.resize(std::max(total.latency.size(), window.latency.size()));
+  for (std::size_t i = 0; i < window.latency.size(); ++i) total.latency[i] += window.latency[i];
+}
+
+void Figures::add(const Region& region, const std::vector<VersionMetrics>& windows, const std::set<RouteKey>& watched,
+                  TimePoint now) {
+  if (watched.empty()) return;
+  for (const auto& window : windows) {
+    const RouteKey route{window.tenant, window.name};
+    if (!watched.contains(route)) continue;
+    Series& series = series_[{region, route, window.moduleId}];
     auto& marks = series.marks;
     if (marks.empty() || now - marks.back().at >= series.apart) {
       marks.push_back({now, series.total});
@@ -74,7 +87,7 @@ void Figures::count(const NodeReport& before, const NodeReport& after, const std
         series.apart *= 2;
       }
     }
-    add(series.total, window);
+    add_window(series.total, window);
   }
 }
 
@@ -82,7 +95,7 @@ void Figures::keep(const std::function<bool(const Region&, const RouteKey&)>& wa
   std::erase_if(series_, [&](const auto& entry) { return !watched(entry.first.region, entry.first.route); });
 }
 
-void Figures::add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
+void Figures::add_sample(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
   const auto found = series_.find(key);
   if (found == series_.end()) return;
   const auto& total = found->second.total;
@@ -108,9 +121,9 @@ rollout::Samples Figures::samples(const SampleQuestion& question) const {
   samples.candidate.latency = samples.baseline.latency = none;
   const RouteKey route{question.tenant, question.name};
   for (const auto& region : question.regions) {
-    add_window(samples.candidate, {region, route, question.candidate}, question.since);
+    add_sample(samples.candidate, {region, route, question.candidate}, question.since);
     std::set<ModuleId> baseline(question.baseline.begin(), question.baseline.end());
-    for (const auto& version : baseline) add_window(samples.baseline, {region, route, version}, question.since);
+    for (const auto& version : baseline) add_sample(samples.baseline, {region, route, version}, question.since);
   }
   return samples;
 }

@@ -15,14 +15,20 @@
 
 namespace hotswap::control {
 
+// What each version did on a node between two of its reports. A version that counts backwards, or otherwise than every
+// node, is left out, and so is one that was not called.
+[[nodiscard]] std::vector<VersionMetrics> counted_between(const NodeReport& before, const NodeReport& after);
+void add_window(VersionMetrics& total, const VersionMetrics& window);
+
 // Totals that only grow, whatever a node's counters do, with marks in them by which a window finds its beginning. What
 // happened between two reports counts as of the second: a window begins with the first report within it.
 // Not thread-safe.
 class Figures {
  public:
-  // Two reports of a node, one after the other. Its first one alone does not say when what it counts happened. Only
+  // What happened between two reports of a node; its first one alone does not say when what it counts happened. Only
   // versions of `watched` names count.
-  void count(const NodeReport& before, const NodeReport& after, const std::set<RouteKey>& watched, TimePoint now);
+  void add(const Region& region, const std::vector<VersionMetrics>& windows, const std::set<RouteKey>& watched,
+           TimePoint now);
   // Forgets every name that is not watched any more.
   void keep(const std::function<bool(const Region&, const RouteKey&)>& watched);
 
@@ -45,7 +51,7 @@ class Figures {
     std::deque<Mark> marks;                                         // by time
     std::chrono::milliseconds apart = limits::kFigureMarkInterval;  // at least, from here on
   };
-  void add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const;
+  void add_sample(rollout::VersionSample& sample, const Key& key, TimePoint since) const;
 
   std::map<Key, Series> series_;
 };

@@ -43,7 +43,7 @@ class FiguresTest : public testing::Test {
  protected:
   // The next report of the node.
   void hear(NodeReport after, TimePoint at) {
-    if (before) figures.count(*before, after, {kRoute}, at);
+    if (before) figures.add(after.region, counted_between(*before, after), {kRoute}, at);
     before = std::move(after);
   }
   [[nodiscard]] rollout::Samples since(TimePoint at, std::vector<Region> regions = {kHere}) const {

@@ -133,7 +133,9 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   HS_TRY(Node * node, hear(report.nodeId, report.region));
   const auto in_rollout = publication_.held(node->region);
   if (const auto last = reports_.find(report.nodeId); last != reports_.end()) {
-    figures_.count(last->second, report, in_rollout, clock_.now());
+    const auto windows = counted_between(last->second, report);
+    figures_.add(report.region, windows, in_rollout, clock_.now());
+    traffic_.add(report.region, windows, clock_.steady());
   }
   reborn(report.nodeId, *node, report.incarnation);
   if (publication_.claim(report.routedRevision)) published();
@@ -149,7 +151,20 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   }
   reports_[id] = std::move(report);
   reported_.notify();
-  return ReportReply{(in_rollout.empty() ? options_.report_every : options_.report_every_in_rollout).count()};
+  return ReportReply{pace(!in_rollout.empty()).count()};
+}
+
+std::chrono::milliseconds Fleet::pace(bool in_rollout) const {
+  const std::chrono::milliseconds fast = options_.report_every_in_rollout;
+  const std::chrono::milliseconds slow = options_.report_every;
+  if (in_rollout) return fast;
+  if (clock_.steady() >= traffic_watched_until_) return slow;
+  return std::min(std::max(fast, limits::kTrafficWatchPerNode * static_cast<int>(nodes_.size())), slow);
+}
+
+std::vector<TrafficRow> Fleet::watched_traffic(const TenantId& tenant) {
+  traffic_watched_until_ = clock_.steady() + limits::kTrafficWatched;
+  return traffic_.rows(tenant);
 }
 
 Task<void> Fleet::watch() {
@@ -174,6 +189,7 @@ Task<void> Fleet::watch() {
 }
 
 void Fleet::published() {
+  traffic_.forget_idle(clock_.steady());
   figures_.keep([this](const Region& region, const RouteKey& key) { return publication_.holds(region, key); });
   place();
   serving_.clear();

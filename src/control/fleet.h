@@ -15,6 +15,7 @@
 #include "control/publication.h"
 #include "control/settings.h"
 #include "control/signal.h"
+#include "control/traffic.h"
 #include "rollout/decide.h"
 #include "rollout/planner.h"
 
@@ -114,6 +115,8 @@ class Fleet {
   [[nodiscard]] Result<std::vector<Peer>> serving(const Wanted& wanted);
   // What the nodes of the question's regions report that both sides did within its window.
   [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
+  // For a person who looks: the nodes report faster for a while, as far as their number allows.
+  [[nodiscard]] std::vector<TrafficRow> watched_traffic(const TenantId& tenant);
   void update_gauges();
 
  private:
@@ -136,6 +139,7 @@ class Fleet {
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
   [[nodiscard]] bool ready(const RouteKey& key, const NodeId& id, const Region& region) const;
   [[nodiscard]] bool serves(const NodeId& id, const Node& node, const Wanted& wanted, bool& routed) const;
+  [[nodiscard]] std::chrono::milliseconds pace(bool in_rollout) const;
   Result<Node*> hear(const NodeId& id, const Region& region);
   void reborn(const NodeId& id, Node& node, const std::string& incarnation);
   Task<void> wait_for_change(NodeId id, std::int64_t after);
@@ -153,6 +157,8 @@ class Fleet {
   std::map<NodeId, Node> nodes_;
   rollout::FleetReports reports_;
   Figures figures_;
+  Traffic traffic_;
+  SteadyPoint traffic_watched_until_{};
   NodeStates states_;
   bool placement_due_ = true;
   std::uint64_t placed_registry_ = 0;            // version of the registry that the last placement saw

@@ -13,6 +13,16 @@ Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& princi
   co_return co_await net::reply_json(exchange, list_json(all.routes));
 }
 
+Task<Result<>> FleetApi::traffic(net::Exchange& exchange, const Principal& principal) {
+  HS_CO_CHECK(QueryParameters(exchange, {}).check());
+  const auto rows = co_await parts_.home.run([](Fleet& fleet, TenantId tenant) -> Task<std::vector<TrafficRow>> {
+    co_return fleet.watched_traffic(tenant);
+  }(parts_.fleet, principal.tenant));
+  co_return co_await net::reply_json(
+      exchange,
+      json::serialize(json::object{{"latencyBoundsSeconds", to_json(latency_bounds())}, {"items", to_json(rows)}}));
+}
+
 Task<Result<>> FleetApi::live(net::Exchange& exchange, const Principal&) {
   co_return co_await net::reply_json(exchange, R"({"status":"live"})");
 }

@@ -22,6 +22,7 @@ class FleetApi {
   explicit FleetApi(Parts parts) : parts_(parts) {}
 
   Task<Result<>> routes(net::Exchange& exchange, const Principal& principal);
+  Task<Result<>> traffic(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> live(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> ready(net::Exchange& exchange, const Principal& principal);
   Task<Result<>> metrics(net::Exchange& exchange, const Principal& principal);
