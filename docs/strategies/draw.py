@@ -59,7 +59,7 @@ def seconds(event, start):
 def draw(name, events, candidate):
     started = next(event for event in events if event["type"] == "DeploymentStarted")
     start = datetime.datetime.fromisoformat(started["at"].replace("Z", "+00:00"))
-    end = seconds(events[-1], start)
+    end = seconds(events[-1], start) * 1.05
     lines = {region: [(0.0, 0.0)] for region in REGIONS}
     stages = []
     for event in events:
@@ -77,13 +77,18 @@ def draw(name, events, candidate):
         # Lines that coincide are set apart by a hair, so that each can be seen.
         axes.step([at for at, _ in points], [value + (offset - 1) * 0.8 for _, value in points], where="post",
                   label=region, color=COLORS[offset], linewidth=2)
-    labelled = -1.0
-    for at, stage in stages:
+    for at, _ in stages:
         axes.axvline(at, color="#999999", linewidth=0.6, linestyle=":")
-        if at - labelled >= end / 28:
-            axes.text(at, 104, stage, rotation=35, fontsize=7, color="#444444", ha="left", va="bottom")
-            labelled = at
-    axes.set_xlim(0, end)
+    shown = []
+    for at, stage in stages:
+        # Of stages that follow at once, the last one says where the rollout stands.
+        if shown and at - shown[-1][0] < end / 28:
+            shown[-1] = (shown[-1][0], stage)
+        else:
+            shown.append((at, stage))
+    for at, stage in shown:
+        axes.text(at, 104, stage, rotation=35, fontsize=7, color="#444444", ha="left", va="bottom")
+    axes.set_xlim(-end / 50, end)
     axes.set_ylim(-3, 103)
     axes.set_xlabel("seconds since the start")
     axes.set_ylabel("requests to the new version, %")
