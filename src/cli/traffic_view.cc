@@ -39,7 +39,8 @@ void TrafficView::look(const json::value& traffic, const json::value& routes, St
 
   routed_.clear();
   for (const auto& route : items_of(routes)) {
-    const bool by_node = member(route, "onNodes").is_array();
+    const auto* parts = member(route, "onNodes").if_array();
+    const bool by_node = parts != nullptr && !parts->empty();
     const auto* versions = member(route, "versions").if_array();
     if (versions == nullptr) continue;
     for (const auto& version : *versions) {

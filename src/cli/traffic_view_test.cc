@@ -27,7 +27,7 @@ std::string traffic_text(const std::string& rows) {
 }
 const std::string kRoutesText =
     R"({"items":[{"tenant":"default","name":"hello","region":"eu","versions":[{"moduleId":"hello-v1.0.0","weight":90},)"
-    R"({"moduleId":"hello-v2.0.0","weight":10}]}]})";
+    R"({"moduleId":"hello-v2.0.0","weight":10}],"onNodes":[]}]})";
 
 class TrafficViewTest : public testing::Test {
  protected:
