@@ -34,7 +34,7 @@ struct ControlSettings {
   std::int64_t suspect_after = 15;          // seconds of silence
   std::int64_t unhealthy_after = 30;        // seconds of silence; at most limits::kUnhealthyCeiling
   int deployments_per_hour = limits::kDeploymentsPerHour;  // 0 = no limit
-  std::int64_t credential_life = 24 * 3600;                // seconds
+  std::int64_t credential_life = 86'400;                   // seconds
 };
 
 struct NodeSettings {

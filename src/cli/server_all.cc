@@ -15,7 +15,7 @@ class LocalLink final : public node::ControlLink {
     return control_.desired_state(node_, after, region_, incarnation_);
   }
   Task<Result<ReportReply>> report(NodeReport report) override { return control_.report(std::move(report)); }
-  Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
+  Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
     return control_.fetch(digest, std::move(sink));
   }
   Task<Result<>> count_invocations(std::vector<InvocationCount> counts) override {

@@ -18,7 +18,7 @@ bool is_rate(MetricKind metric) {
 }
 
 void within(RuleBook& rules, std::string_view member, std::optional<double> value, double most) {
-  if (value && !(*value >= 0 && *value <= most)) {
+  if (value && (*value < 0 || *value > most)) {
     rules.broken(member, fmt::format("must be between 0 and {}, got {}", most, *value));
   }
 }
@@ -67,7 +67,7 @@ std::vector<FieldError> validate(const AnalysisConfig& config, const std::string
   }
   rules.range("intervalSeconds", config.intervalSeconds, 1, 3600);
   rules.range("minimumRequests", config.minimumRequests, 1, kRequestsMost);
-  if (!(config.confidence >= 0.5 && config.confidence <= 0.9999)) {
+  if (config.confidence < 0.5 || config.confidence > 0.9999) {
     rules.broken("confidence", fmt::format("must be between 0.5 and 0.9999, got {}", config.confidence));
   }
   rules.range("successLimit", config.successLimit, 1, kLimit);

@@ -16,7 +16,7 @@ constexpr long long kLongest = limits::kHoldMost.count();
 constexpr int kRequestsMost = 1'000'000'000;
 
 void check_percent(RuleBook& rules, std::string_view member, std::optional<double> value) {
-  if (value && !(*value >= 0 && *value <= 100)) {
+  if (value && (*value < 0 || *value > 100)) {
     rules.broken(member, fmt::format("must be between 0 and 100, got {}", *value));
   }
 }

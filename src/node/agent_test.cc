@@ -45,7 +45,7 @@ class FakeControl final : public ControlLink {
     reported_.notify_all();
     co_return ReportReply{report_every.load()};
   }
-  Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
+  Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) override {
     ++fetched;
     if (failed_fetches > 0) {
       --failed_fetches;

@@ -22,7 +22,7 @@ class ControlLink {
   virtual Task<Result<ReportReply>> report(NodeReport report) = 0;
   // The binary, in pieces; verified against its digest by the link. kUnavailable and kDeadline are worth another try,
   // which goes on where this one broke off.
-  virtual Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) = 0;
+  virtual Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) = 0;
   virtual Task<Result<>> count_invocations(std::vector<InvocationCount> counts) = 0;
 };
 

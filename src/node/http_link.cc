@@ -211,22 +211,21 @@ Task<Result<>> HttpLink::count_invocations(std::vector<InvocationCount> counts) 
   co_return Result<>{};
 }
 
-Task<Result<>> HttpLink::fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) {
-  const Digest wanted = digest;
-  const auto verified = [file = artifact(wanted), wanted]() -> std::optional<std::string> {
+Task<Result<>> HttpLink::fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) {
+  const auto verified = [file = artifact(digest), digest]() -> std::optional<std::string> {
     auto bytes = read_whole(file);
-    if (bytes && Sha256::of(*bytes) == wanted) return bytes;
+    if (bytes && Sha256::of(*bytes) == digest) return bytes;
     return std::nullopt;
   };
   auto bytes = co_await parts_.pool.run(verified);
   if (!bytes) {
-    if (!fetching_.insert(wanted).second) co_return fail(ErrorKind::kUnavailable, "the artifact is being fetched");
-    const std::shared_ptr<void> leaving(nullptr, [this, wanted](void*) { fetching_.erase(wanted); });
-    HS_CO_CHECK(co_await download(wanted));
-    bytes = std::move(partial_[wanted]);
-    partial_.erase(wanted);
+    if (!fetching_.insert(digest).second) co_return fail(ErrorKind::kUnavailable, "the artifact is being fetched");
+    const std::shared_ptr<void> leaving(nullptr, [this, digest](void*) { fetching_.erase(digest); });
+    HS_CO_CHECK(co_await download(digest));
+    bytes = std::move(partial_[digest]);
+    partial_.erase(digest);
     HS_CO_CHECK(co_await parts_.pool.run(
-        [file = artifact(wanted), &bytes] { return replace_file(file, *bytes, kArtifactMode); }));
+        [file = artifact(digest), &bytes] { return replace_file(file, *bytes, kArtifactMode); }));
   }
   co_return sink(std::as_bytes(std::span(*bytes)));
 }

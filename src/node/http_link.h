@@ -33,7 +33,7 @@ class HttpLink final : public ControlLink {
   Task<Result<>> introduce(NodeDescription node) override;
   Task<Result<DesiredState>> desired_state(std::int64_t after) override;
   Task<Result<ReportReply>> report(NodeReport report) override;
-  Task<Result<>> fetch(const Digest& digest, std::function<Result<>(std::span<const std::byte>)> sink) override;
+  Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink) override;
   Task<Result<>> count_invocations(std::vector<InvocationCount> counts) override;
 
  private:

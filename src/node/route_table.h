@@ -50,8 +50,8 @@ class Sender {
 struct Draw {
   std::uint64_t random = 0;
   const Sender* sender = nullptr;
-  Draw(std::uint64_t drawn, const Sender* from = nullptr)
-      : random(drawn), sender(from) {}  // NOLINT: a number is a draw
+  // NOLINTNEXTLINE(google-explicit-constructor): a number is a draw
+  Draw(std::uint64_t drawn, const Sender* from = nullptr) : random(drawn), sender(from) {}
 };
 
 // The traffic of one name: versions with cumulative weights that end at 100.
