@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "control/transition.h"
+
 namespace hotswap::sim {
 namespace {
 
@@ -78,6 +80,22 @@ bool Invariants::was_away(const Node& node, const DeploymentId& id) const {
          (node.started() > executed->second || world_.was_cut(node.id(), executed->second));
 }
 
+void Invariants::note_lacking(const Deployment& deployment) {
+  auto& lacking = lacked_[deployment.deploymentId];
+  for (const auto& node : nodes_) {
+    for (const auto& route : deployment.routesBefore) {
+      for (const auto& version : versions_of(route)) {
+        if (!node->ready(version)) lacking.emplace(node->id(), version);
+      }
+    }
+  }
+}
+
+bool Invariants::lacked(const Node& node, const Deployment& deployment, const ModuleId& version) const {
+  const auto found = lacked_.find(deployment.deploymentId);
+  return found != lacked_.end() && found->second.contains({node.id(), version});
+}
+
 // No route leads to a version that is not ready there. The way back waits for nobody who was away: it must be quick,
 // and they have lost the version that they come from as well.
 void Invariants::readiness(const MemoryStore::Routes& before, const DeploymentChange& change) const {
@@ -94,6 +112,8 @@ void Invariants::readiness(const MemoryStore::Routes& before, const DeploymentCh
         const bool new_here =
             was == nullptr || !contains(versions_on(*was, node->id()), version.moduleId, &WeightedVersion::moduleId);
         if (!new_here || node->ready(version.moduleId)) continue;
+        // Going back cannot give a node what it did not have before either.
+        if (finished(deployment.status) && lacked(*node, deployment, version.moduleId)) continue;
         throw Violation(fmt::format("{} routes {} to {}, which is not ready there", deployment.deploymentId.str(),
                                     node->id().str(), version.moduleId.str()));
       }
@@ -137,11 +157,14 @@ void Invariants::outcome(const MemoryStore::Routes& before, const DeploymentChan
     if (event.type == EventType::DeploymentStarted) {
       at_start_.emplace(id, before);
       executed_at_[id] = world_.now();
+      note_lacking(deployment);
     }
     if (event.type == EventType::DeploymentCompleted) completed(deployment);
     if (event.type == EventType::DeploymentRolledBack && at_start_.contains(id)) {
+      // One that never touched a route leaves to others what they did since.
+      const auto& then = control::changed_routes(deployment) ? at_start_.at(id) : before;
       for (const auto& region : deployment.targetRegions) {
-        same(store_.routes(), at_start_.at(id), deployment.moduleName, region, id.str() + " is RolledBack");
+        same(store_.routes(), then, deployment.moduleName, region, id.str() + " is RolledBack");
       }
     }
     if (event.type == EventType::DeploymentFailed && deployment.status == DeploymentStatus::Failed) {

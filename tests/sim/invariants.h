@@ -3,6 +3,8 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "control.h"
@@ -29,6 +31,8 @@ class Invariants {
   void completed(const Deployment& deployment) const;
   void replay();
   [[nodiscard]] bool excused(const Node& node) const;
+  void note_lacking(const Deployment& deployment);
+  [[nodiscard]] bool lacked(const Node& node, const Deployment& deployment, const ModuleId& version) const;
   [[nodiscard]] bool was_away(const Node& node, const DeploymentId& id) const;
 
   World& world_;
@@ -37,6 +41,8 @@ class Invariants {
   const std::vector<std::unique_ptr<Node>>& nodes_;
   std::map<DeploymentId, MemoryStore::Routes> at_start_;  // the routes when each deployment was executed
   std::map<DeploymentId, TimePoint> executed_at_;
+  // Versions in place that a node did not have ready when a deployment was executed.
+  std::map<DeploymentId, std::set<std::pair<NodeId, ModuleId>>> lacked_;
   MemoryStore::Routes replayed_;
   std::size_t events_replayed_ = 0;
 };
