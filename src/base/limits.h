@@ -20,6 +20,7 @@ inline constexpr std::size_t kJsonBodyBytes = 4 * kMiB;        // a JSON request
 inline constexpr std::size_t kJsonDepth = 64;                  // nesting of a JSON request
 inline constexpr std::size_t kUrlBytes = 8 * kKiB;
 inline constexpr seconds kIdleConnection{75};  // keep-alive without a request
+inline constexpr seconds kClientIdleConnection{60};  // of a client's own, less than a server's kIdleConnection
 inline constexpr seconds kRequestHead{30};     // from the first byte to the end of the header
 inline constexpr seconds kBodyProgress{30};    // without a byte of body from the client
 inline constexpr seconds kDrain{30};           // after SIGTERM, for requests in flight
@@ -82,7 +83,10 @@ inline constexpr milliseconds kHealthCheckRetry{200};    // between two tries of
 inline constexpr milliseconds kPeerEjection{1'000};  // of a node that failed; doubles with each failure in a row
 inline constexpr milliseconds kPeerEjectionMax{30'000};
 inline constexpr milliseconds kPeerReadmission{10'000};  // over which a returned node comes back to its full share
+inline constexpr milliseconds kForwardConnect{2'000};    // for a connection to another node
 inline constexpr milliseconds kForwardTimeout{310'000};  // longer than any call may run (ResourceLimits)
+inline constexpr std::size_t kForwardPiece = 64 * kKiB;     // of a body that is sent on
+inline constexpr std::size_t kForwardReplay = 256 * kKiB;   // of a request's body, kept for a second node
 
 inline constexpr std::uint64_t kCodeCacheBytes = 4096 * kMiB;  // machine code on disk; the least recently used goes
 

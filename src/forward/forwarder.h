@@ -12,8 +12,13 @@
 
 namespace hotswap::forward {
 
-// Whoever receives a request with this header serves it itself or refuses it: no request goes around in circles.
+// Headers between nodes. None reaches a module, or comes through from a client.
+inline constexpr std::string_view kInternalPrefix = "x-hotswap-";
+// Whoever receives a request with this header serves it itself or refuses it: no request goes around in circles. Its
+// value is the receiving node's forward key, which shows that the request comes from one of the fleet.
 inline constexpr std::string_view kForwardedHeader = "X-HotSwap-Forwarded";
+// The address of the client of the request; believed only together with the key.
+inline constexpr std::string_view kClientHeader = "X-HotSwap-Client";
 // On a refusal (503) of a forwarded request by a node that does not serve what it asks for, or not any more.
 inline constexpr std::string_view kNotHereHeader = "X-HotSwap-Not-Here";
 
@@ -24,19 +29,20 @@ class Forwarder {
   Forwarder(net::IoThreads& threads, const Clock& clock, Random& random, Metrics& metrics);
   ~Forwarder();
 
-  // Replies with what one of `peers` replies to the request with this body, streaming neither. Where the connection to
-  // the first failed before the request was sent, or it does not serve what is asked for, another one is tried, once.
+  // Replies with what one of `peers` replies. Both bodies are streamed as fast as their receivers take them; `body` is
+  // what has been read of the request's already. Where the connection to the first node failed before the request was
+  // sent, or it does not serve what is asked for, another one is tried, once. A node that breaks off within its reply
+  // cuts the client's connection too; a client that leaves ends the request at the node. Otherwise, without a reply:
   // kUnavailable where nobody could be reached, kUpstream where a node broke off: it may have begun, so that whoever
-  // asked decides about another try.
+  // asked decides about another try; or what is wrong with the request's body.
   Task<Result<>> forward(net::Exchange& exchange, std::string body, std::vector<Peer> peers);
 
  private:
   struct Thread;
-  struct Outcome {
-    Result<net::ClientResponse> response;
-    bool sent = false;  // and perhaps begun
-  };
-  Task<Outcome> send(Thread& thread, Peer peer, net::Exchange& exchange, std::string body);
+  struct Upload;
+  struct Outcome;
+  Task<Outcome> send(Thread& thread, Peer peer, Upload& upload);
+  static Task<Error> pump(Upload& upload, net::ClientStream& stream);
 
   std::vector<std::unique_ptr<Thread>> threads_;
   Counter& forwarded_;

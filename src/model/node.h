@@ -101,9 +101,10 @@ struct CountedBy {
 struct Peer {
   NodeId node;
   std::string origin;  // "http://host:port" of its gateway
+  std::string key{};   // shows the node that a request was sent on to it by one of the fleet; a secret of the fleet
   auto operator<=>(const Peer&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Peer, (), (node, origin))
+BOOST_DESCRIBE_STRUCT(Peer, (), (node, origin, key))
 [[nodiscard]] std::string gateway_origin(const NodeDescription& node);
 
 // A version that a node shall hold and route to, whatever the region routes.

@@ -1,0 +1,23 @@
+// What a request and a reply carry over a hop between nodes (RFC 9110, section 7.6.1).
+#pragma once
+
+#include <string_view>
+
+#include "model/node.h"
+#include "net/client.h"
+#include "net/http.h"
+
+namespace hotswap::forward {
+
+// Whether a header concerns one connection only, or is written anew for each. `connection` is the message's Connection
+// header, which may name more.
+[[nodiscard]] bool ends_here(std::string_view name, std::string_view connection);
+
+// Method, target, Host and headers of the request as it goes on to `peer`: those that end here are left out; the
+// client's address is added.
+[[nodiscard]] net::ClientRequest passed_on(const net::Exchange& exchange, const Peer& peer);
+[[nodiscard]] net::HeaderList trailers_of(const net::Exchange& exchange);
+// The headers of a reply, or its trailers, that go on to the client.
+[[nodiscard]] std::vector<net::Header> passed_back(const net::HeaderList& headers);
+
+}  // namespace hotswap::forward
