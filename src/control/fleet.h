@@ -123,6 +123,7 @@ class Fleet {
     Liveness liveness;
     NodeCondition condition = NodeCondition::Unknown;  // as last seen by watch()
     std::string incarnation;
+    bool leaving = false;                       // as this incarnation said last
     std::shared_ptr<const DesiredState> given;  // the desired state that it received last
     std::optional<TimePoint> reported_at;
     Gauge* versions = nullptr;
@@ -135,6 +136,9 @@ class Fleet {
   void place();
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
   [[nodiscard]] bool ready(const RouteKey& key, const NodeId& id, const Region& region) const;
+  // Whether no other node sends requests on to one that is leaving.
+  [[nodiscard]] bool released(const NodeId& id, const Region& region) const;
+  [[nodiscard]] std::string forward_key(const NodeId& id) const;
   [[nodiscard]] bool serves(const NodeId& id, const Node& node, const Wanted& wanted, bool& routed) const;
   Result<Node*> hear(const NodeId& id, const Region& region);
   void reborn(const NodeId& id, Node& node, const std::string& incarnation);

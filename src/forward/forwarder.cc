@@ -91,8 +91,8 @@ Task<Result<>> relay(Hop& hop) {
     return done;
   };
   HS_CO_CHECK(to_client(co_await hop.exchange.begin(head.status, headers, hop.stream.body_size())));
-  std::vector<std::byte> piece(std::min<std::uint64_t>(hop.stream.body_size().value_or(limits::kForwardPiece) + 1,
-                                                       limits::kForwardPiece));
+  std::vector<std::byte> piece(
+      std::min<std::uint64_t>(hop.stream.body_size().value_or(limits::kForwardPiece) + 1, limits::kForwardPiece));
   for (;;) {
     HS_CO_TRY(const std::size_t count, co_await hop.stream.read_some(piece));
     if (count == 0) break;

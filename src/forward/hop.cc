@@ -44,6 +44,15 @@ bool of_one_hop(net::http::field field) {
 
 }  // namespace
 
+bool shows_key(const net::Exchange& exchange, std::string_view key) {
+  const auto found = exchange.headers().find(kForwardedHeader);
+  if (found == exchange.headers().end() || key.empty() || found->value().size() != key.size()) return false;
+  // In the same time wherever they differ.
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < key.size(); ++i) difference |= static_cast<unsigned>(found->value()[i] ^ key[i]);
+  return difference == 0;
+}
+
 bool ends_here(std::string_view name, std::string_view connection) {
   if (name.size() >= kInternalPrefix.size() && iequals(name.substr(0, kInternalPrefix.size()), kInternalPrefix)) {
     return true;

@@ -9,6 +9,9 @@
 
 namespace hotswap::forward {
 
+// Whether the request was sent on by one of the fleet, who knows `key`; an empty key is nobody's.
+[[nodiscard]] bool shows_key(const net::Exchange& exchange, std::string_view key);
+
 // Whether a header concerns one connection only, or is written anew for each. `connection` is the message's Connection
 // header, which may name more.
 [[nodiscard]] bool ends_here(std::string_view name, std::string_view connection);

@@ -83,7 +83,7 @@ struct VersionMetrics {
   std::string name;  // of the route
   ModuleId moduleId;
   std::int64_t requests = 0;
-  std::int64_t failures = 0;          // the guest's own
+  std::int64_t failures = 0;          // the guest's own, and its answers with a status of 500 and above
   std::vector<std::int64_t> latency;  // requests by upper bound (latency_bounds()), and one beyond the last
   double latencySeconds = 0;          // all of them together
   bool operator==(const VersionMetrics&) const = default;

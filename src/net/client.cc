@@ -182,12 +182,12 @@ PooledStream::~PooledStream() {
 
 Task<Result<>> PooledStream::write(std::span<const std::byte> bytes) {
   if (bytes.empty()) co_return Result<>{};
-  if (!chunked_ && bytes.size() > left_) co_return fail(ErrorKind::kInvalid, "the request's body is longer than stated");
+  if (!chunked_ && bytes.size() > left_)
+    co_return fail(ErrorKind::kInvalid, "the request's body is longer than stated");
   framing_.clear();
   if (chunked_) append_chunk_size(framing_, bytes.size());
   const std::array parts{asio::const_buffer(framing_.data(), framing_.size()),
-                         asio::const_buffer(bytes.data(), bytes.size()),
-                         asio::const_buffer("\r\n", chunked_ ? 2 : 0)};
+                         asio::const_buffer(bytes.data(), bytes.size()), asio::const_buffer("\r\n", chunked_ ? 2 : 0)};
   HS_CO_CHECK(co_await connection_->send(parts));
   if (!chunked_) left_ -= bytes.size();
   co_return Result<>{};

@@ -35,8 +35,8 @@ struct ClientRequest {
   // Called when bytes of the request have left: before it, nobody has seen the request.
   std::function<void()> on_sent{};
   std::chrono::milliseconds connect_timeout{30'000};  // of connecting alone, where it is the shorter one
-  std::chrono::milliseconds timeout{30'000};       // from connecting to the whole reply (to the head, when streamed)
-  std::size_t response_bytes = 64 * limits::kMiB;  // kUpstream where a body to be kept is larger
+  std::chrono::milliseconds timeout{30'000};          // from connecting to the whole reply (to the head, when streamed)
+  std::size_t response_bytes = 64 * limits::kMiB;     // kUpstream where a body to be kept is larger
 };
 
 struct ClientResponse {
