@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <map>
 
-#include "forward/hop.h"
-
 namespace hotswap::forward {
 
 using namespace asio::experimental::awaitable_operators;

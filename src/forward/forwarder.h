@@ -6,21 +6,12 @@
 
 #include "base/metrics.h"
 #include "forward/balancer.h"
+#include "forward/hop.h"
 #include "net/client.h"
 #include "net/http.h"
 #include "net/server.h"
 
 namespace hotswap::forward {
-
-// Headers between nodes. None reaches a module, or comes through from a client.
-inline constexpr std::string_view kInternalPrefix = "x-hotswap-";
-// Whoever receives a request with this header serves it itself or refuses it: no request goes around in circles. Its
-// value is the receiving node's forward key, which shows that the request comes from one of the fleet.
-inline constexpr std::string_view kForwardedHeader = "X-HotSwap-Forwarded";
-// The address of the client of the request; believed only together with the key.
-inline constexpr std::string_view kClientHeader = "X-HotSwap-Client";
-// On a refusal (503) of a forwarded request by a node that does not serve what it asks for, or not any more.
-inline constexpr std::string_view kNotHereHeader = "X-HotSwap-Not-Here";
 
 // Used on the I/O threads, each of which has connections of its own that are kept alive. Destroyed after the servers
 // and before the threads.

@@ -2,8 +2,6 @@
 
 #include <boost/beast/core/string.hpp>
 
-#include "forward/forwarder.h"
-
 namespace hotswap::forward {
 namespace {
 

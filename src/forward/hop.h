@@ -9,6 +9,16 @@
 
 namespace hotswap::forward {
 
+// Headers between nodes. None reaches a module, or comes through from a client.
+inline constexpr std::string_view kInternalPrefix = "x-hotswap-";
+// Whoever receives a request with this header serves it itself or refuses it: no request goes around in circles. Its
+// value is the receiving node's forward key, which shows that the request comes from one of the fleet.
+inline constexpr std::string_view kForwardedHeader = "X-HotSwap-Forwarded";
+// The address of the client of the request; believed only together with the key.
+inline constexpr std::string_view kClientHeader = "X-HotSwap-Client";
+// On a refusal (503) of a forwarded request by a node that does not serve what it asks for, or not any more.
+inline constexpr std::string_view kNotHereHeader = "X-HotSwap-Not-Here";
+
 // Whether the request was sent on by one of the fleet, who knows `key`; an empty key is nobody's.
 [[nodiscard]] bool shows_key(const net::Exchange& exchange, std::string_view key);
 
