@@ -15,6 +15,7 @@ namespace hotswap::forward {
 namespace {
 
 using namespace asio::experimental::awaitable_operators;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -222,7 +223,7 @@ TEST_F(Forwarding, CutsTheClientOffWhereTheNodeBreaksOffWithinItsReply) {
   }));
   net::RawClient client(front({{NodeId("a"), nodes_.back()->url()}}).endpoint());
   client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n");
-  EXPECT_THAT(client.read_to_end(), Not(HasSubstr("0\r\n\r\n")));
+  EXPECT_THAT(client.read_to_end(), EndsWith("4\r\nhalf\r\n"));
   EXPECT_TRUE(client.reset());
 }
 
@@ -264,8 +265,8 @@ TEST_F(Forwarding, CarriesTheHeadersThatDoNotBelongToOneConnection) {
   EXPECT_THAT(reply, HasSubstr("X-HotSwap-Client: 127.0.0.1\n"));
   EXPECT_THAT(reply, HasSubstr("traceparent: 00-0af7651916cd43dd8448eb211c80319c-"));
   EXPECT_THAT(reply, HasSubstr("tracestate: v=1\n"));
-  EXPECT_THAT(reply, HasSubstr("Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"));
-  for (const char* dropped : {"X-Mine", "TE:", "6.6.6.6", "guess", "timeout=1", "X-HotSwap-Secret"}) {
+  EXPECT_THAT(reply, HasSubstr("set-cookie: a=1\r\nset-cookie: b=2\r\n"));
+  for (const char* dropped : {"X-Mine", "TE:", "6.6.6.6", "guess", "timeout=1", "x-hotswap-secret"}) {
     EXPECT_THAT(reply, Not(HasSubstr(dropped)));
   }
 }

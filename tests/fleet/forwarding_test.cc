@@ -37,7 +37,7 @@ T complete(asio::io_context& io, Task<T> task) {
     result = std::move(value);
   });
   io.restart();
-  io.run();
+  while (!result) io.run_one();
   return std::move(*result);
 }
 
@@ -158,8 +158,9 @@ TEST_F(ForwardingFleet, EveryGatewayStreamsRequestsToTheNodeThatHoldsTheHandlerA
     const auto chunks = send(*node, request_for("/m/echo/chunks?n=3000"));
     ASSERT_TRUE(chunks) << chunks.error().detail;
     EXPECT_EQ(chunks->body.size(), 3000U * 1024) << node->id();
-    // What breaks off within its reply does not look like a whole one.
-    EXPECT_FALSE(send(*node, request_for("/m/echo/trap-late"))) << node->id();
+    // What breaks off does not look like a whole reply.
+    const auto trapped = send(*node, request_for("/m/echo/trap-late"));
+    EXPECT_TRUE(!trapped || trapped->status == 502) << node->id();
     EXPECT_EQ(send(*node, request_for("/m/nobody/"))->status, 404U);
   }
 }
