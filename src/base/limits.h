@@ -19,10 +19,12 @@ inline constexpr std::size_t kRequestHeaderBytes = 64 * kKiB;  // request line a
 inline constexpr std::size_t kJsonBodyBytes = 4 * kMiB;        // a JSON request other than a module upload
 inline constexpr std::size_t kJsonDepth = 64;                  // nesting of a JSON request
 inline constexpr std::size_t kUrlBytes = 8 * kKiB;
-inline constexpr seconds kIdleConnection{75};  // keep-alive without a request
-inline constexpr seconds kRequestHead{30};     // from the first byte to the end of the header
-inline constexpr seconds kBodyProgress{30};    // without a byte of body from the client
-inline constexpr seconds kDrain{30};           // after SIGTERM, for requests in flight
+inline constexpr seconds kIdleConnection{75};        // keep-alive without a request
+inline constexpr seconds kClientIdleConnection{60};  // of a client's own, less than a server's kIdleConnection
+inline constexpr seconds kRequestHead{30};           // from the first byte to the end of the header
+inline constexpr seconds kBodyProgress{30};          // without a byte of body from the client
+inline constexpr seconds kDrain{30};                 // after SIGTERM, for requests in flight
+inline constexpr seconds kLeave{10};  // before that, of a node, for its peers to send it no more requests
 inline constexpr std::size_t kConnectionsPerThread = 16384;
 inline constexpr std::size_t kPageDefault = 50;
 inline constexpr std::size_t kPageMax = 500;
@@ -64,9 +66,10 @@ inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sen
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state
 
 // ---- nodes (FR-WASM-004, "Scalability") -------------------------------------------------------------------------
-inline constexpr seconds kReportCeiling{30};      // a node's report interval may not be set beyond
-inline constexpr seconds kUnhealthyCeiling{120};  // nor the silence after which a node is unhealthy
-inline constexpr int kGoodReportsToReturn = 2;    // of a node that was unhealthy
+inline constexpr seconds kReportCeiling{30};       // a node's report interval may not be set beyond
+inline constexpr seconds kUnhealthyCeiling{120};   // nor the silence after which a node is unhealthy
+inline constexpr milliseconds kLeavingReport{50};  // between reports of a node that waits to leave
+inline constexpr int kGoodReportsToReturn = 2;     // of a node that was unhealthy
 inline constexpr std::size_t kNodesPerCluster = 1'000;
 inline constexpr std::size_t kNodesPerRegion = 100;
 inline constexpr std::size_t kJoinTokens = 1'000;  // kept, revoked ones included
@@ -84,8 +87,11 @@ inline constexpr milliseconds kHealthCheckRetry{200};    // between two tries of
 // ---- forwarding -------------------------------------------------------------------------------------------------
 inline constexpr milliseconds kPeerEjection{1'000};  // of a node that failed; doubles with each failure in a row
 inline constexpr milliseconds kPeerEjectionMax{30'000};
-inline constexpr milliseconds kPeerReadmission{10'000};  // over which a returned node comes back to its full share
-inline constexpr milliseconds kForwardTimeout{310'000};  // longer than any call may run (ResourceLimits)
+inline constexpr milliseconds kPeerReadmission{10'000};    // over which a returned node comes back to its full share
+inline constexpr milliseconds kForwardConnect{2'000};      // for a connection to another node
+inline constexpr milliseconds kForwardTimeout{310'000};    // longer than any call may run (ResourceLimits)
+inline constexpr std::size_t kForwardPiece = 64 * kKiB;    // of a body that is sent on
+inline constexpr std::size_t kForwardReplay = 256 * kKiB;  // of a request's body, kept for a second node
 
 inline constexpr std::uint64_t kCodeCacheBytes = 4096 * kMiB;  // machine code on disk; the least recently used goes
 

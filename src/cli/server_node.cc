@@ -44,6 +44,7 @@ class NodeServer final : public RunningServer {
   [[nodiscard]] std::string gateway_url() const override { return gateway_->url(); }
 
   std::size_t stop() override {
+    if (running_) ground_.on_first_thread(node_->leave());
     const std::size_t cut = ground_.drain({gateway_.get()});
     if (std::exchange(running_, false)) ground_.on_first_thread(node_->stop());
     gateway_.reset();

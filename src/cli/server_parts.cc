@@ -10,6 +10,7 @@
 #include <future>
 
 #include "base/json.h"
+#include "node/kept_state.h"
 
 namespace hotswap::cli {
 namespace {
@@ -60,6 +61,16 @@ Result<> apply_replicas(const ControlSettings& settings, std::vector<control::Re
     if (!found) return fail(ErrorKind::kInvalid, fmt::format("--replicas {}: there is no such region", word));
   }
   return {};
+}
+
+// The same in every life of the node: peers that started without a control plane in sight know it from before.
+Result<std::string> forward_key_of(Ground& ground) {
+  constexpr unsigned kSecretMode = 0600;
+  const auto file = ground.data / "forward-key";
+  if (auto kept = node::read_whole(file); kept && !kept->empty()) return *std::move(kept);
+  std::string key = new_uuid(ground.random);
+  HS_CHECK(node::replace_file(file, key, kSecretMode));
+  return key;
 }
 
 std::vector<std::string> capabilities(const EngineOffers& offers) {
@@ -189,7 +200,9 @@ Result<NodeDescription> describe_node(Ground& ground, const CommonSettings& comm
 
 Result<std::unique_ptr<node::App>> open_node(Ground& ground, NodeDescription description, bool keep,
                                              node::ControlLink& link) {
+  HS_TRY(std::string forward_key, forward_key_of(ground));
   return node::App::create({.node = std::move(description),
+                            .forward_key = std::move(forward_key),
                             .data = ground.data,
                             .keep = keep,
                             .policy = {.max_output_bytes = limits::kOutputBytes, .cpu_window = limits::kCpuWindow}},

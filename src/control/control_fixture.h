@@ -363,6 +363,7 @@ struct Conduct {
   bool makes_ready = true;  // otherwise versions stay in Compiling
   bool routes = true;       // otherwise it never reports newer routes
   std::string fails;        // reason with which every new version fails
+  bool leaves = false;      // says so
 };
 
 // Does what a node does, on a thread of its own: polls, makes versions ready, routes, reports. Checks that it is never
@@ -416,6 +417,8 @@ class TestNode {
     }
     return false;
   }
+  // By the reply to its last report.
+  [[nodiscard]] bool may_leave() const { return may_leave_; }
   [[nodiscard]] int unready_routes() const { return unready_routes_; }
   [[nodiscard]] int backward_revisions() const { return backward_revisions_; }
 
@@ -449,6 +452,8 @@ class TestNode {
   Task<Result<>> report() {
     NodeReport report{.nodeId = NodeId(id_), .region = Region(region_), .routedRevision = routed_, .versions = {}};
     report.knownRevision = state_.revision;
+    report.leaving = conduct_.leaves;
+    report.forwardKey = "key of " + id_;
     if (conduct_.routes) report.routedRevision = routed_ = state_.revision;
     for (const auto& version : state_.versions) {
       VersionReport row{
@@ -464,7 +469,8 @@ class TestNode {
       }
       report.versions.push_back(std::move(row));
     }
-    HS_CO_CHECK(co_await app_->report(std::move(report)));
+    HS_CO_TRY(const ReportReply reply, co_await app_->report(std::move(report)));
+    may_leave_ = reply.mayLeave;
     co_return Result<>{};
   }
   Task<void> adopt(Conduct conduct) {
@@ -485,6 +491,7 @@ class TestNode {
   DesiredState state_;
   std::set<std::string> ready_;
   std::int64_t routed_ = 0;
+  std::atomic<bool> may_leave_{false};
   std::atomic<int> unready_routes_{0};
   std::atomic<int> backward_revisions_{0};
 };

@@ -151,7 +151,7 @@ Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
   for (const auto& id : rollout::asked_about(deployment)) {
     // After a restart of the control plane nodes need their time to be heard of again.
     const auto condition = fleet_.condition(id);
-    const bool lost = condition ? *condition == NodeCondition::Unhealthy
+    const bool lost = condition ? *condition == NodeCondition::Unhealthy || *condition == NodeCondition::Leaving
                                 : now - rollout.watched_since > options_.liveness.unhealthy_after;
     if (lost) state.lost.insert(id);
   }

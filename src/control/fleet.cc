@@ -33,7 +33,8 @@ Fleet::Fleet(asio::any_io_executor home, const Options& options, Publication& pu
       unplaced_(metrics.gauge("wasm.modules.unplaced", "Modules that are on fewer nodes than they should be")) {}
 
 NodeCondition Fleet::condition(const Node& node) const {
-  return node.liveness.condition(clock_.steady(), options_.liveness);
+  const auto by_reports = node.liveness.condition(clock_.steady(), options_.liveness);
+  return node.leaving && by_reports != NodeCondition::Unhealthy ? NodeCondition::Leaving : by_reports;
 }
 
 // Whether a rollout may count on the node.
@@ -86,6 +87,7 @@ Result<Fleet::Node*> Fleet::hear(const NodeId& id, const Region& region) {
 void Fleet::reborn(const NodeId& id, Node& node, const std::string& incarnation) {
   if (incarnation.empty() || incarnation == node.incarnation) return;
   if (!node.incarnation.empty()) reports_.erase(id);
+  node.leaving = false;
   node.incarnation = incarnation;
 }
 
@@ -145,13 +147,24 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   node->liveness.reported(clock_.steady(), !report.health || report.health->isHealthy, options_.liveness);
   const NodeId id = report.nodeId;
   const auto before = reports_.find(id);
-  if (before == reports_.end() || before->second.versions != report.versions) {
+  if (before == reports_.end() || before->second.versions != report.versions ||
+      before->second.forwardKey != report.forwardKey) {
     serving_.clear();
     placement_due_ = true;
   }
-  reports_[id] = std::move(report);
+  const bool turned = std::exchange(node->leaving, report.leaving) != report.leaving;
+  const NodeReport& kept = reports_[id] = std::move(report);
+  if (turned) {
+    serving_.clear();
+    place();
+  }
   reported_.notify();
-  return ReportReply{pace(!in_rollout.empty()).count()};
+  if (kept.leaving) {
+    const bool may_leave = released(id, node->region);
+    return ReportReply{.nextReportMs = (may_leave ? options_.report_every : limits::kLeavingReport).count(),
+                       .mayLeave = may_leave};
+  }
+  return ReportReply{.nextReportMs = pace(!in_rollout.empty()).count()};
 }
 
 std::chrono::milliseconds Fleet::pace(bool in_rollout) const {
@@ -199,9 +212,25 @@ void Fleet::published() {
 std::vector<PlacedNode> Fleet::placed_nodes(const Region& region) const {
   std::vector<PlacedNode> nodes;
   for (const auto& [id, node] : nodes_) {
-    if (node.region == region) nodes.push_back({id, condition(node) != NodeCondition::Unhealthy});
+    if (node.region != region) continue;
+    nodes.push_back({.id = id,
+                     .alive = condition(node) != NodeCondition::Unhealthy,
+                     .leaving = node.leaving,
+                     .forward_key = forward_key(id)});
   }
   return nodes;
+}
+
+std::string Fleet::forward_key(const NodeId& id) const {
+  const auto report = reports_.find(id);
+  return report == reports_.end() ? "" : report->second.forwardKey;
+}
+
+bool Fleet::released(const NodeId& id, const Region& region) const {
+  return states_.released(id, region, placed_nodes(region), [this](const NodeId& other) {
+    const auto report = reports_.find(other);
+    return report == reports_.end() ? 0 : report->second.routedRevision;
+  });
 }
 
 bool Fleet::ready(const RouteKey& key, const NodeId& id, const Region& region) const {
@@ -359,7 +388,7 @@ bool Fleet::serves(const NodeId& id, const Node& node, const Wanted& wanted, boo
   }
   if (!wanted.version && !accepted.empty()) routed = true;
   const auto now = condition(node);
-  if (now != NodeCondition::Healthy && now != NodeCondition::Suspect) return false;
+  if (now == NodeCondition::Unknown || now == NodeCondition::Unhealthy) return false;
   const auto view = reports_.find(id);
   if (view == reports_.end() || registry_.find(id) == nullptr) return false;
   return std::ranges::any_of(view->second.versions, [&](const VersionReport& version) {
@@ -372,11 +401,14 @@ Result<std::vector<Peer>> Fleet::serving(const Wanted& wanted) {
   constexpr std::size_t kAnswersKept = 4096;
   if (const auto known = serving_.find(wanted); known != serving_.end()) return known->second;
   std::vector<Peer> peers;
+  std::vector<Peer> leaving;
   bool routed = false;
   for (const auto& [id, node] : nodes_) {
     if (!serves(id, node, wanted, routed)) continue;
-    peers.push_back({id, gateway_origin(registry_.find(id)->node)});
+    auto& list = node.leaving ? leaving : peers;
+    list.push_back({id, gateway_origin(registry_.find(id)->node), forward_key(id)});
   }
+  if (peers.empty()) peers = std::move(leaving);  // better than none
   if (peers.empty()) {
     const std::string what = wanted.version ? wanted.version->str() : wanted.name.value_or("");
     const std::string where = wanted.region ? " in region " + wanted.region->str() : std::string();

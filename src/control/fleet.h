@@ -126,6 +126,7 @@ class Fleet {
     Liveness liveness;
     NodeCondition condition = NodeCondition::Unknown;  // as last seen by watch()
     std::string incarnation;
+    bool leaving = false;                       // as this incarnation said last
     std::shared_ptr<const DesiredState> given;  // the desired state that it received last
     std::optional<TimePoint> reported_at;
     Gauge* versions = nullptr;
@@ -138,6 +139,9 @@ class Fleet {
   void place();
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
   [[nodiscard]] bool ready(const RouteKey& key, const NodeId& id, const Region& region) const;
+  // Whether no other node sends requests on to one that is leaving.
+  [[nodiscard]] bool released(const NodeId& id, const Region& region) const;
+  [[nodiscard]] std::string forward_key(const NodeId& id) const;
   [[nodiscard]] bool serves(const NodeId& id, const Node& node, const Wanted& wanted, bool& routed) const;
   [[nodiscard]] std::chrono::milliseconds pace(bool in_rollout) const;
   Result<Node*> hear(const NodeId& id, const Region& region);

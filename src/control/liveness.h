@@ -12,8 +12,9 @@
 namespace hotswap::control {
 
 // Unknown: known from the store, and not heard of since the control plane started.
-enum class NodeCondition { Unknown, Healthy, Suspect, Unhealthy };
-BOOST_DESCRIBE_ENUM(NodeCondition, Unknown, Healthy, Suspect, Unhealthy)
+// Leaving: it said that it stops, and serves what still reaches it; once it is silent for long it is Unhealthy.
+enum class NodeCondition { Unknown, Healthy, Suspect, Unhealthy, Leaving };
+BOOST_DESCRIBE_ENUM(NodeCondition, Unknown, Healthy, Suspect, Unhealthy, Leaving)
 
 struct LivenessSettings {
   std::chrono::milliseconds suspect_after{15'000};

@@ -40,7 +40,7 @@ placement::Placed NodeStates::target(const Region& region, const std::vector<Pla
   std::vector<NodeId> keeping;  // disabled: nothing comes, and nothing goes
   for (const auto& node : nodes) {
     const NodeRecord* record = registry_.find(node.id);
-    if (record != nullptr && record->draining) continue;
+    if (node.leaving || (record != nullptr && record->draining)) continue;
     if (record != nullptr && !record->isEnabled) {
       keeping.push_back(node.id);
     } else if (node.alive) {
@@ -116,6 +116,12 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   places.peers = std::move(peers_now);
   bool changed = false;
   const auto names = places.everywhere ? std::map<RouteKey, std::size_t>{} : names_of(*whole);
+  std::map<NodeId, std::set<RouteKey>> pending;
+  for (const auto& [key, peers] : places.peers) {
+    for (const auto& node : places.assignment.at(key)) {
+      if (std::ranges::find(peers, node, &Peer::node) == peers.end()) pending[node].insert(key);
+    }
+  }
   for (const auto& node : nodes) {
     NodeState& state = nodes_[node.id];
     std::set<RouteKey> left_out;
@@ -124,9 +130,11 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
     }
     const NodeRecord* record = registry_.find(node.id);
     const auto pins = record == nullptr ? std::vector<Pin>{} : record->pins;
-    const bool addresses = others_moved && !left_out.empty();
-    if (left_out == state.left_out && pins == state.pins && !addresses) continue;
+    auto& still_pending = pending[node.id];
+    const bool addresses = others_moved && !(left_out.empty() && still_pending.empty());
+    if (left_out == state.left_out && still_pending == state.pending && pins == state.pins && !addresses) continue;
     state.left_out = std::move(left_out);
+    state.pending = std::move(still_pending);
     state.pins = pins;
     state.revision = publication_.next_revision();
     state.built.reset();
@@ -140,19 +148,44 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& plac
                                                         const placement::IsReady& ready) const {
   std::map<RouteKey, std::vector<Peer>> all;
   if (places.everywhere) return all;
-  std::map<NodeId, std::string> origins;
+  struct Reached {
+    Peer peer;
+    bool leaving;
+  };
+  std::map<NodeId, Reached> reached;
   for (const auto& node : nodes) {
     const NodeRecord* record = registry_.find(node.id);
-    if (node.alive && record != nullptr) origins.emplace(node.id, gateway_origin(record->node));
+    if (!node.alive || record == nullptr) continue;
+    reached.emplace(node.id, Reached{{node.id, gateway_origin(record->node), node.forward_key}, node.leaving});
   }
   for (const auto& [key, on_nodes] : places.assignment) {
     auto& peers = all[key];
+    std::vector<Peer> leaving;
     for (const auto& node : on_nodes) {
-      const auto origin = origins.find(node);
-      if (origin != origins.end() && ready(key, node)) peers.push_back({node, origin->second});
+      const auto found = reached.find(node);
+      if (found == reached.end() || !ready(key, node)) continue;
+      (found->second.leaving ? leaving : peers).push_back(found->second.peer);
     }
+    if (peers.empty()) peers = std::move(leaving);  // until another one has a copy
   }
   return all;
+}
+
+bool NodeStates::released(const NodeId& leaving, const Region& region, const std::vector<PlacedNode>& nodes,
+                          const RoutedRevision& routed) const {
+  const auto places = regions_.find(region);
+  if (places == regions_.end() || places->second.everywhere) return true;
+  const auto stays = [&](const PlacedNode& node) { return node.id != leaving && node.alive && !node.leaving; };
+  if (std::ranges::none_of(nodes, stays)) return true;
+  const auto asked = [&](const auto& entry) {
+    return std::ranges::find(entry.second, leaving, &Peer::node) != entry.second.end();
+  };
+  if (std::ranges::any_of(places->second.peers, asked)) return false;
+  return std::ranges::all_of(nodes, [&](const PlacedNode& node) {
+    const auto state = nodes_.find(node.id);
+    return !stays(node) || state == nodes_.end() || !sends_on(state->second) ||
+           routed(node.id) >= state->second.revision;
+  });
 }
 
 std::int64_t NodeStates::revision(const NodeId& node, const Region& region) const {
@@ -166,12 +199,30 @@ std::shared_ptr<const DesiredState> NodeStates::state(const NodeId& id, const Re
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return whole;
   NodeState& node = found->second;
-  if (node.left_out.empty() && node.pins.empty() && node.revision <= whole->revision) return whole;
+  if (!sends_on(node) && node.pins.empty() && node.revision <= whole->revision) return whole;
   if (node.built == nullptr || node.built_from != whole->revision) {
     node.built = build(node, id, region, *whole);
     node.built_from = whole->revision;
   }
   return node.built;
+}
+
+// Who serves the route meanwhile, or instead, where anybody does.
+void NodeStates::add_remote(DesiredState& built, const Route& route, const DesiredState& whole) const {
+  const RouteKey key{route.tenant, route.name};
+  const auto& others = regions_.at(route.region).peers;
+  const auto peers = others.find(key);
+  if (peers == others.end() || peers->second.empty()) return;
+  RemoteRoute remote{.tenant = route.tenant, .name = route.name, .peers = peers->second};
+  bool http = false;
+  for (const auto& version : whole.versions) {
+    if (key_of(version) != key) continue;
+    remote.versions.push_back(version.moduleId);
+    http = http || version.httpHandler;
+  }
+  if (http) remote.bindings.push_back(route.http);
+  if (http && route.preview) remote.bindings.push_back(route.preview->http);
+  built.remotes.push_back(std::move(remote));
 }
 
 std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, const NodeId& id, const Region& region,
@@ -189,15 +240,8 @@ std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, con
   for (const auto& route : whole.routes) {
     const RouteKey key{route.tenant, route.name};
     bindings[key] = route.http;
-    if (is_pinned(key)) continue;
-    if (!node.left_out.contains(key)) {
-      built->routes.push_back(route);
-      continue;
-    }
-    const auto& others = regions_.at(region).peers;
-    if (const auto peers = others.find(key); peers != others.end() && !peers->second.empty()) {
-      built->remotes.push_back({key.tenant, key.name, peers->second});
-    }
+    if (node.left_out.contains(key) || node.pending.contains(key)) add_remote(*built, route, whole);
+    if (!node.left_out.contains(key) && !is_pinned(key)) built->routes.push_back(route);
   }
   for (const auto& version : pinned) {
     const RouteKey key = key_of(*version);

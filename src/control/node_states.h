@@ -2,6 +2,7 @@
 // with what is pinned.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -17,7 +18,9 @@ namespace hotswap::control {
 // A node as placement sees it.
 struct PlacedNode {
   NodeId id;
-  bool alive = true;  // not unhealthy
+  bool alive = true;     // not unhealthy
+  bool leaving = false;  // it stops soon: its copies go elsewhere, and requests too
+  std::string forward_key{};
 };
 
 // On one executor. Where a region's modules are on every node, and no node drains, is disabled or pinned, every node
@@ -30,6 +33,12 @@ class NodeStates {
   // Takes the next step towards where the modules of a region shall be. `ready`: whether a node holds every version
   // ready that a route names. Returns whether the state of any node changed.
   bool update(const Region& region, const std::vector<PlacedNode>& nodes, const placement::IsReady& ready);
+
+  // Whether no other node of the region sends requests on to `leaving` any more, by the revisions that they say they
+  // route by.
+  using RoutedRevision = std::function<std::int64_t(const NodeId&)>;
+  [[nodiscard]] bool released(const NodeId& leaving, const Region& region, const std::vector<PlacedNode>& nodes,
+                              const RoutedRevision& routed) const;
 
   [[nodiscard]] std::int64_t revision(const NodeId& node, const Region& region) const;
   [[nodiscard]] std::shared_ptr<const DesiredState> state(const NodeId& node, const Region& region);
@@ -49,10 +58,12 @@ class NodeStates {
   struct NodeState {
     std::int64_t revision = 0;  // of the last change that is this node's alone
     std::set<RouteKey> left_out;
+    std::set<RouteKey> pending;  // names that it shall hold and does not serve yet
     std::vector<Pin> pins;
     std::int64_t built_from = 0;  // the region's revision
     std::shared_ptr<const DesiredState> built;
   };
+  [[nodiscard]] static bool sends_on(const NodeState& node) { return !node.left_out.empty() || !node.pending.empty(); }
   [[nodiscard]] int replicas(const Region& region) const;
   [[nodiscard]] bool plain(const Region& region, const std::vector<PlacedNode>& nodes) const;
   [[nodiscard]] placement::Placed target(const Region& region, const std::vector<PlacedNode>& nodes,
@@ -62,6 +73,8 @@ class NodeStates {
                                                             const placement::IsReady& ready) const;
   [[nodiscard]] std::shared_ptr<const DesiredState> build(const NodeState& node, const NodeId& id, const Region& region,
                                                           const DesiredState& whole) const;
+
+  void add_remote(DesiredState& built, const Route& route, const DesiredState& whole) const;
 
   const Options& options_;
   Publication& publication_;

@@ -82,6 +82,60 @@ TEST_F(PlacementTest, ADrainedNodeGivesItsCopiesAwayOnceTheyAreReadyElsewhere) {
   EXPECT_TRUE(eventually([&] { return holders(id) == std::vector{from}; }));
 }
 
+TEST_F(PlacementTest, WhatANodeDoesNotServeYetItSendsOnToThoseThatDo) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
+  const std::size_t from = holders(id).front();
+  const std::size_t to = 1 - from;
+  const auto sends_on = [&](const DesiredState& state) {
+    return state.remotes.size() == 1 && state.remotes[0].versions == std::vector{ModuleId(id)} &&
+           state.remotes[0].peers.size() == 1 && state.remotes[0].peers[0].node.str() == "n" + std::to_string(from) &&
+           state.remotes[0].peers[0].key == "key of n" + std::to_string(from);
+  };
+  EXPECT_TRUE(nodes_[to]->wait(sends_on));
+  EXPECT_TRUE(nodes_[from]->state().remotes.empty());
+  // Told to hold it, it goes on so until it is ready.
+  nodes_[to]->behave({.makes_ready = false});
+  platform_.post(of(from, "/drain"));
+  EXPECT_TRUE(
+      nodes_[to]->wait([&](const DesiredState& state) { return state.versions.size() == 1 && sends_on(state); }));
+  nodes_[to]->behave({});
+  EXPECT_TRUE(nodes_[to]->wait([](const DesiredState& state) { return state.remotes.empty(); }));
+}
+
+TEST_F(PlacementTest, ANodeMayLeaveWhenAnotherServesWhatItHeldAndNobodySendsItRequests) {
+  add_nodes(3);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1; }));
+  TestNode& leaving = *nodes_[holders(id).front()];
+  const std::string path = of(holders(id).front(), "");
+  for (const auto& node : nodes_) {
+    if (node.get() != &leaving) node->behave({.makes_ready = false});
+  }
+  leaving.behave({.leaves = true});
+  EXPECT_TRUE(eventually([&] { return platform_.get(path).text("/condition") == "Leaving"; }));
+  // The other two know of nobody else who serves it.
+  EXPECT_FALSE(leaving.may_leave());
+  for (const auto& node : nodes_) {
+    if (node.get() != &leaving) node->behave({.routes = false});
+  }
+  ASSERT_TRUE(eventually([&] { return holders(id).size() == 1 && !leaving.serves(id); }));
+  // Somebody else serves it; not everybody says yet that they know.
+  leaving.behave({.leaves = true});
+  leaving.behave({.leaves = true});
+  EXPECT_FALSE(leaving.may_leave());
+  for (const auto& node : nodes_) {
+    if (node.get() != &leaving) node->behave({});
+  }
+  EXPECT_TRUE(eventually([&] {
+    leaving.behave({.leaves = true});
+    return leaving.may_leave();
+  }));
+  leaving.behave({});
+  EXPECT_TRUE(eventually([&] { return platform_.get(path).text("/condition") == "Healthy"; }));
+}
+
 TEST_F(PlacementTest, WhatAFailedNodeHeldComesToAnother) {
   add_nodes(2);
   const auto id = release("greeter", "1.0.0");

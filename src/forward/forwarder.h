@@ -6,16 +6,12 @@
 
 #include "base/metrics.h"
 #include "forward/balancer.h"
+#include "forward/hop.h"
 #include "net/client.h"
 #include "net/http.h"
 #include "net/server.h"
 
 namespace hotswap::forward {
-
-// Whoever receives a request with this header serves it itself or refuses it: no request goes around in circles.
-inline constexpr std::string_view kForwardedHeader = "X-HotSwap-Forwarded";
-// On a refusal (503) of a forwarded request by a node that does not serve what it asks for, or not any more.
-inline constexpr std::string_view kNotHereHeader = "X-HotSwap-Not-Here";
 
 // Used on the I/O threads, each of which has connections of its own that are kept alive. Destroyed after the servers
 // and before the threads.
@@ -24,19 +20,20 @@ class Forwarder {
   Forwarder(net::IoThreads& threads, const Clock& clock, Random& random, Metrics& metrics);
   ~Forwarder();
 
-  // Replies with what one of `peers` replies to the request with this body, streaming neither. Where the connection to
-  // the first failed before the request was sent, or it does not serve what is asked for, another one is tried, once.
+  // Replies with what one of `peers` replies. Both bodies are streamed as fast as their receivers take them; `body` is
+  // what has been read of the request's already. Where the connection to the first node failed before the request was
+  // sent, or it does not serve what is asked for, another one is tried, once. A node that breaks off within its reply
+  // cuts the client's connection too; a client that leaves ends the request at the node. Otherwise, without a reply:
   // kUnavailable where nobody could be reached, kUpstream where a node broke off: it may have begun, so that whoever
-  // asked decides about another try.
+  // asked decides about another try; or what is wrong with the request's body.
   Task<Result<>> forward(net::Exchange& exchange, std::string body, std::vector<Peer> peers);
 
  private:
   struct Thread;
-  struct Outcome {
-    Result<net::ClientResponse> response;
-    bool sent = false;  // and perhaps begun
-  };
-  Task<Outcome> send(Thread& thread, Peer peer, net::Exchange& exchange, std::string body);
+  struct Upload;
+  struct Outcome;
+  Task<Outcome> send(Thread& thread, Peer peer, Upload& upload);
+  static Task<Error> pump(Upload& upload, net::ClientStream& stream);
 
   std::vector<std::unique_ptr<Thread>> threads_;
   Counter& forwarded_;

@@ -29,14 +29,17 @@ struct DesiredVersion {
 BOOST_DESCRIBE_STRUCT(DesiredVersion, (),
                       (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
 
-// A route of the node's region that other nodes serve: requests for it are sent on to one of them.
+// A route of the node's region that other nodes serve, for as long as this one does not: requests for it are sent on to
+// one of them.
 struct RemoteRoute {
   TenantId tenant;
   std::string name;
   std::vector<Peer> peers;
+  std::vector<ModuleId> versions{};     // that may be asked for by id
+  std::vector<HttpBinding> bindings{};  // where its handlers answer; none where it has none
   bool operator==(const RemoteRoute&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(RemoteRoute, (), (tenant, name, peers))
+BOOST_DESCRIBE_STRUCT(RemoteRoute, (), (tenant, name, peers, versions, bindings))
 
 struct DesiredState {
   std::int64_t revision = 0;  // grows with every change
@@ -102,21 +105,24 @@ struct NodeReport {
   std::int64_t knownRevision = 0;
   std::vector<VersionReport> versions;
   std::string incarnation{};  // of the process; counters begin anew with it
+  std::string forwardKey{};   // what peers show when they send a request on to this node
+  bool leaving = false;       // it stops as soon as nobody sends requests on to it any more
   std::optional<NodeHealth> health{};
   std::optional<NodeMetrics> metrics{};
   std::vector<VersionMetrics> versionMetrics{};
   bool operator==(const NodeReport&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(NodeReport, (),
-                      (nodeId, region, routedRevision, knownRevision, versions, incarnation, health, metrics,
-                       versionMetrics))
+                      (nodeId, region, routedRevision, knownRevision, versions, incarnation, forwardKey, leaving,
+                       health, metrics, versionMetrics))
 
 // The control plane sets the pace: faster while a rollout touches the node.
 struct ReportReply {
   std::int64_t nextReportMs = 0;
+  bool mayLeave = false;  // to a node that is leaving: nobody sends requests on to it any more
   bool operator==(const ReportReply&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ReportReply, (), (nextReportMs))
+BOOST_DESCRIBE_STRUCT(ReportReply, (), (nextReportMs, mayLeave))
 
 struct InvocationCount {
   TenantId tenant;

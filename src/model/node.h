@@ -83,7 +83,7 @@ struct VersionMetrics {
   std::string name;  // of the route
   ModuleId moduleId;
   std::int64_t requests = 0;
-  std::int64_t failures = 0;          // the guest's own
+  std::int64_t failures = 0;          // the guest's own, and its answers with a status of 500 and above
   std::vector<std::int64_t> latency;  // requests by upper bound (latency_bounds()), and one beyond the last
   double latencySeconds = 0;          // all of them together
   bool operator==(const VersionMetrics&) const = default;
@@ -101,9 +101,10 @@ struct CountedBy {
 struct Peer {
   NodeId node;
   std::string origin;  // "http://host:port" of its gateway
+  std::string key{};   // shows the node that a request was sent on to it by one of the fleet; a secret of the fleet
   auto operator<=>(const Peer&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Peer, (), (node, origin))
+BOOST_DESCRIBE_STRUCT(Peer, (), (node, origin, key))
 [[nodiscard]] std::string gateway_origin(const NodeDescription& node);
 
 // A version that a node shall hold and route to, whatever the region routes.

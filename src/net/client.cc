@@ -3,8 +3,10 @@
 #include <boost/url/parse.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include "net/client_connection.h"
+#include "net/reply_head.h"
 
 namespace hotswap::net {
 namespace {
@@ -29,6 +31,48 @@ class ConnectionGuard {
   std::shared_ptr<ClientConnection> connection_;
 };
 
+class PooledClient;
+
+class PooledStream final : public ClientStream {
+ public:
+  PooledStream(PooledClient& client, std::shared_ptr<ClientConnection> connection, const ClientRequest& request,
+               std::optional<std::uint64_t> body_size)
+      : client_(client),
+        connection_(std::move(connection)),
+        reader_(request.method == "HEAD", connection_->received()),
+        chunked_(!body_size),
+        left_(body_size.value_or(request.body.size()) - request.body.size()) {}
+  ~PooledStream() override;
+  PooledStream(const PooledStream&) = delete;
+  PooledStream& operator=(const PooledStream&) = delete;
+
+  Task<Result<>> write(std::span<const std::byte> bytes) override;
+  Task<Result<>> finish(const HeaderList& trailers) override;
+  Task<Result<ClientResponse>> head() override {
+    auto head = co_await connection_->receive_head(reader_);
+    size_ = reader_.body_size();
+    co_return head;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> body_size() const override { return size_; }
+  Task<Result<std::size_t>> read_some(std::span<std::byte> into) override {
+    auto count = co_await connection_->receive_body(reader_, into);
+    received_ = count && *count == 0;
+    co_return count;
+  }
+  [[nodiscard]] HeaderList trailers() const override { return reader_.trailers(); }
+
+ private:
+  PooledClient& client_;
+  std::shared_ptr<ClientConnection> connection_;
+  ReplyReader reader_;
+  const bool chunked_;
+  std::uint64_t left_;  // of a body of known size
+  std::string framing_;
+  std::optional<std::uint64_t> size_;
+  bool finished_ = false;
+  bool received_ = false;
+};
+
 class PooledClient final : public Client {
  public:
   PooledClient(asio::any_io_executor executor, Origin origin)
@@ -40,7 +84,42 @@ class PooledClient final : public Client {
     co_return co_await run(request, chunk);
   }
 
+  Task<Result<std::unique_ptr<ClientStream>>> open(ClientRequest request,
+                                                   std::optional<std::uint64_t> body_size) override {
+    const BodySize size{.any = body_size != 0 || usually_has_body(request.method), .bytes = body_size};
+    if (body_size && *body_size < request.body.size()) {
+      co_return fail(ErrorKind::kInvalid, "the request's body is longer than stated");
+    }
+    while (auto idle = take_idle()) {
+      ConnectionGuard connection(std::move(idle));
+      connection->set_deadline(request.timeout);
+      const auto begun = co_await connection->start(request, origin_, size);
+      if (begun) co_return std::make_unique<PooledStream>(*this, connection.release(), request, body_size);
+      if (connection->sent() || begun.error().kind != ErrorKind::kUnavailable) co_return std::unexpected(begun.error());
+      close_idle();
+    }
+    ConnectionGuard connection(std::make_shared<ClientConnection>(executor_));
+    connection->set_deadline(std::min(request.connect_timeout, request.timeout));
+    HS_CO_CHECK(co_await connection->connect(origin_));
+    connection->set_deadline(request.timeout);
+    HS_CO_CHECK(co_await connection->start(request, origin_, size));
+    co_return std::make_unique<PooledStream>(*this, connection.release(), request, body_size);
+  }
+
+  void keep(std::shared_ptr<ClientConnection> connection) {
+    connection->clear_deadline();
+    if (!connection->reusable() || idle_.size() >= kIdleConnections) {
+      connection->close();
+    } else {
+      idle_.push_back({std::move(connection), std::chrono::steady_clock::now()});
+    }
+  }
+
  private:
+  struct Idle {
+    std::shared_ptr<ClientConnection> connection;
+    std::chrono::steady_clock::time_point since;
+  };
   Task<Result<ClientResponse>> run(const ClientRequest& request, const ChunkHandler& chunk) {
     const auto started = std::chrono::steady_clock::now();
     while (auto idle = take_idle()) {
@@ -51,7 +130,7 @@ class PooledClient final : public Client {
         co_return response;
       }
       // The server had closed it, so it never saw the request. Others that idled as long are likely closed too.
-      idle_.clear();
+      close_idle();
     }
     ConnectionGuard connection(std::make_shared<ClientConnection>(executor_));
     auto response = co_await attempt(connection, request, chunk, started, false);
@@ -71,27 +150,62 @@ class PooledClient final : public Client {
 
   std::shared_ptr<ClientConnection> take_idle() {
     while (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
+      auto [connection, since] = std::move(idle_.back());
       idle_.pop_back();
-      if (connection->reusable()) return connection;
+      // The server may be about to close one that has idled for long, in the moment in which a request is sent.
+      const bool fresh = std::chrono::steady_clock::now() - since < limits::kClientIdleConnection;
+      if (fresh && connection->reusable()) return connection;
       connection->close();
     }
     return nullptr;
   }
 
-  void keep(std::shared_ptr<ClientConnection> connection) {
-    connection->clear_deadline();
-    if (!connection->reusable() || idle_.size() >= kIdleConnections) {
-      connection->close();
-    } else {
-      idle_.push_back(std::move(connection));
-    }
+  void close_idle() {
+    for (const auto& idle : idle_) idle.connection->close();
+    idle_.clear();
   }
 
   asio::any_io_executor executor_;
   Origin origin_;
-  std::vector<std::shared_ptr<ClientConnection>> idle_;  // the latest used last, to be used first
+  std::vector<Idle> idle_;  // the latest used last, to be used first
 };
+
+PooledStream::~PooledStream() {
+  if (received_ && (chunked_ ? finished_ : left_ == 0)) {
+    connection_->end(reader_);
+    client_.keep(std::move(connection_));
+  } else {
+    connection_->clear_deadline();
+    connection_->close();
+  }
+}
+
+Task<Result<>> PooledStream::write(std::span<const std::byte> bytes) {
+  if (bytes.empty()) co_return Result<>{};
+  if (!chunked_ && bytes.size() > left_)
+    co_return fail(ErrorKind::kInvalid, "the request's body is longer than stated");
+  framing_.clear();
+  if (chunked_) append_chunk_size(framing_, bytes.size());
+  const std::array parts{asio::const_buffer(framing_.data(), framing_.size()),
+                         asio::const_buffer(bytes.data(), bytes.size()), asio::const_buffer("\r\n", chunked_ ? 2 : 0)};
+  HS_CO_CHECK(co_await connection_->send(parts));
+  if (!chunked_) left_ -= bytes.size();
+  co_return Result<>{};
+}
+
+Task<Result<>> PooledStream::finish(const HeaderList& trailers) {
+  if (!chunked_) {
+    if (left_ > 0) co_return fail(ErrorKind::kInvalid, "the request's body is shorter than stated");
+    co_return Result<>{};
+  }
+  framing_ = "0\r\n";
+  for (const auto& [name, value] : trailers) append_field(framing_, name, value);
+  framing_ += "\r\n";
+  const std::array parts{asio::const_buffer(framing_.data(), framing_.size())};
+  HS_CO_CHECK(co_await connection_->send(parts));
+  finished_ = true;
+  co_return Result<>{};
+}
 
 }  // namespace
 

@@ -5,13 +5,9 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "net/reply_head.h"
 
@@ -20,7 +16,6 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::deferred);
 constexpr std::size_t kReadBytes = 16 * limits::kKiB;
-constexpr std::uint32_t kHeadBytes = 64 * limits::kKiB;
 
 asio::const_buffer buffer(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -41,106 +36,14 @@ Result<> check(const ClientRequest& request) {
   return {};
 }
 
-bool has_body(const ClientRequest& request) {
-  return !request.body.empty() || (request.method != "GET" && request.method != "HEAD" && request.method != "DELETE");
-}
-
-using Parser = http::response_parser<http::buffer_body>;
-
-ClientResponse head_of(const Parser& parser) {
-  ClientResponse response;
-  response.status = parser.get().result_int();
-  for (const auto& field : parser.get()) {
-    std::string name(field.name_string());
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    response.headers.emplace_back(std::move(name), field.value());
+BodySize body_size(const ClientRequest& request) {
+  if (request.body_source) {
+    return {.bytes = request.body_source_size > 0 ? std::optional(request.body_source_size) : std::nullopt};
   }
-  return response;
+  return {.any = !request.body.empty() || usually_has_body(request.method), .bytes = request.body.size()};
 }
 
 }  // namespace
-
-// Reads one reply off a connection. Lives in one exchange's coroutine.
-class ReplyReader {
- public:
-  ReplyReader(const ClientRequest& request, const ChunkHandler& chunk, std::string& in)
-      : request_(request), chunk_(chunk), in_(in) {
-    reset();
-  }
-
-  [[nodiscard]] bool head_done() const { return parser_->is_header_done(); }
-  [[nodiscard]] bool done() const { return parser_->is_done() || ended_; }
-  [[nodiscard]] bool keep_alive() const { return !ended_ && parser_->is_done() && parser_->keep_alive(); }
-  [[nodiscard]] ClientResponse& response() { return response_; }
-
-  // Parses what is in `in`; more is needed unless done().
-  Result<> parse() {
-    while (!in_.empty() && !done()) {
-      std::array<char, kReadBytes> piece;
-      parser_->get().body() = {piece.data(), piece.size(), true};
-      boost::beast::error_code error;
-      const bool had_head = parser_->is_header_done();
-      in_.erase(0, parser_->put(asio::const_buffer(in_.data(), in_.size()), error));
-      if (error == http::error::need_more) break;
-      if (error && error != http::error::need_buffer) return malformed(error.message());
-      if (!had_head && parser_->is_header_done() && !take_head()) continue;
-      HS_CHECK(take({piece.data(), had_head ? piece.size() - parser_->get().body().size : 0}));
-    }
-    return {};
-  }
-
-  Result<> end_of_stream() {
-    boost::beast::error_code error;
-    if (!parser_->got_some()) return fail(ErrorKind::kUnavailable, "the server closed the connection without a reply");
-    parser_->put_eof(error);
-    if (error) return fail(ErrorKind::kUnavailable, "the server closed the connection within its reply");
-    return {};
-  }
-
- private:
-  void reset() {
-    parser_.emplace();
-    parser_->header_limit(kHeadBytes);
-    parser_->body_limit(boost::none);
-    parser_->skip(request_.method == "HEAD");
-  }
-
-  // False for an interim reply, such as "100 Continue", which another one follows.
-  bool take_head() {
-    if (parser_->get().result_int() / 100 == 1) {
-      reset();
-      return false;
-    }
-    response_ = head_of(*parser_);
-    if (request_.on_head && !request_.on_head(response_)) ended_ = true;
-    return true;
-  }
-
-  Result<> take(std::string_view bytes) {
-    if (bytes.empty() || ended_) return {};
-    if (chunk_) {
-      ended_ = !chunk_(bytes);
-    } else {
-      response_.body += bytes;
-      if (response_.body.size() > request_.response_bytes) {
-        return fail(ErrorKind::kUpstream,
-                    "the server's reply is larger than " + std::to_string(request_.response_bytes) + " bytes");
-      }
-    }
-    return {};
-  }
-
-  static std::unexpected<Error> malformed(const std::string& why) {
-    return fail(ErrorKind::kUpstream, "the server's reply is no valid HTTP: " + why);
-  }
-
-  const ClientRequest& request_;
-  const ChunkHandler& chunk_;
-  std::string& in_;
-  std::optional<Parser> parser_;
-  ClientResponse response_;
-  bool ended_ = false;  // by the handler of chunks
-};
 
 Task<Result<>> ClientConnection::connect(const Origin& origin) {
   std::string host = origin.host;
@@ -156,11 +59,7 @@ Task<Result<>> ClientConnection::connect(const Origin& origin) {
 
 Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& request, const Origin& origin,
                                                         const ChunkHandler& chunk) {
-  keep_ = false;
-  committed_ = false;
-  HS_CO_CHECK(check(request));
-  if (request.on_sending) request.on_sending();
-  HS_CO_CHECK(co_await send_head(request, origin));
+  HS_CO_CHECK(co_await start(request, origin, body_size(request)));
   // A server that refuses a streamed body may answer and close before it has read it all: its answer counts.
   std::optional<Error> send_error;
   if (request.body_source) {
@@ -169,29 +68,38 @@ Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& req
       send_error = sent.error();
     }
   }
-  ReplyReader reader(request, chunk, in_);
-  HS_CO_CHECK(reader.parse());
-  while (!reader.done()) {
-    const std::size_t have = in_.size();
-    in_.resize(have + kReadBytes);
-    const auto [error, count] = co_await socket_.async_read_some(asio::buffer(in_.data() + have, kReadBytes), kAwait);
-    in_.resize(have + count);
-    if (count > 0) committed_ = true;
-    if (error == asio::error::eof && !timed_out_) {
-      if (auto end = reader.end_of_stream(); !end) co_return std::unexpected(send_error.value_or(end.error()));
-      break;
+  ReplyReader reader(request.method == "HEAD", in_);
+  auto response = co_await receive_head(reader);
+  if (!response) co_return std::unexpected(send_error.value_or(response.error()));
+  if (request.on_head && !request.on_head(*response)) co_return response;
+  if (chunk) clear_deadline();
+  std::array<std::byte, kReadBytes> piece;
+  for (;;) {
+    const auto count = co_await receive_body(reader, piece);
+    if (!count) co_return std::unexpected(send_error.value_or(count.error()));
+    if (*count == 0) break;
+    const std::string_view bytes(reinterpret_cast<const char*>(piece.data()), *count);
+    if (chunk) {
+      if (!chunk(bytes)) co_return response;
+      continue;
     }
-    if (error) co_return std::unexpected(send_error.value_or(failed("reading the reply", error).error()));
-    HS_CO_CHECK(reader.parse());
-    if (chunk && reader.head_done()) clear_deadline();
+    response->body += bytes;
+    if (response->body.size() > request.response_bytes) {
+      co_return fail(ErrorKind::kUpstream,
+                     "the server's reply is larger than " + std::to_string(request.response_bytes) + " bytes");
+    }
   }
-  keep_ = reader.keep_alive() && !send_error && in_.empty();
-  co_return std::move(reader.response());
+  if (!send_error) end(reader);
+  co_return response;
 }
 
-Task<Result<>> ClientConnection::send_head(const ClientRequest& request, const Origin& origin) {
+Task<Result<>> ClientConnection::start(const ClientRequest& request, const Origin& origin, BodySize size) {
+  keep_ = false;
+  committed_ = false;
+  sent_ = false;
+  HS_CO_CHECK(check(request));
   out_ = request.method + " " + request.target + " HTTP/1.1\r\n";
-  append_field(out_, "Host", origin.authority());
+  append_field(out_, "Host", request.host.empty() ? origin.authority() : request.host);
   for (const auto& [name, value] : request.headers) {
     if (boost::beast::iequals(name, "host") || boost::beast::iequals(name, "content-length") ||
         boost::beast::iequals(name, "transfer-encoding")) {
@@ -199,17 +107,47 @@ Task<Result<>> ClientConnection::send_head(const ClientRequest& request, const O
     }
     append_field(out_, name, value);
   }
-  if (!request.body_source) {
-    if (has_body(request)) append_content_length(out_, request.body.size());
-  } else if (request.body_source_size > 0) {
-    append_content_length(out_, request.body_source_size);
-  } else {
-    append_field(out_, "Transfer-Encoding", "chunked");
-  }
+  const bool chunked = size.any && !size.bytes;
+  if (chunked) append_field(out_, "Transfer-Encoding", "chunked");
+  if (size.any && size.bytes) append_content_length(out_, *size.bytes);
   out_ += "\r\n";
-  const std::array parts{buffer(out_), buffer(request.body_source ? std::string_view{} : request.body)};
-  co_return co_await send(parts);
+  const std::string_view first = request.body_source ? std::string_view{} : request.body;
+  const bool in_chunk = chunked && !first.empty();
+  if (in_chunk) append_chunk_size(out_, first.size());
+  const std::array parts{buffer(out_), buffer(first), buffer(in_chunk ? "\r\n" : "")};
+  auto done = co_await send(parts);
+  if (sent_ && request.on_sent) request.on_sent();
+  co_return done;
 }
+
+Task<Result<ClientResponse>> ClientConnection::receive_head(ReplyReader& reader) {
+  for (;;) {
+    HS_CO_TRY(auto head, reader.take_head());
+    if (head) co_return *std::move(head);
+    HS_CO_CHECK(co_await receive(reader));
+  }
+}
+
+Task<Result<std::size_t>> ClientConnection::receive_body(ReplyReader& reader, std::span<std::byte> into) {
+  for (;;) {
+    HS_CO_TRY(const std::size_t count, reader.take_body(into));
+    if (count > 0 || reader.done()) co_return count;
+    HS_CO_CHECK(co_await receive(reader));
+  }
+}
+
+Task<Result<>> ClientConnection::receive(ReplyReader& reader) {
+  const std::size_t have = in_.size();
+  in_.resize(have + kReadBytes);
+  const auto [error, count] = co_await socket_.async_read_some(asio::buffer(in_.data() + have, kReadBytes), kAwait);
+  in_.resize(have + count);
+  if (count > 0) committed_ = true;
+  if (error == asio::error::eof && !timed_out_) co_return reader.end_of_stream();
+  if (error) co_return failed("reading the reply", error);
+  co_return Result<>{};
+}
+
+void ClientConnection::end(const ReplyReader& reader) { keep_ = reader.keep_alive() && in_.empty(); }
 
 Task<Result<>> ClientConnection::send_source(const ClientRequest& request) {
   const bool chunked = request.body_source_size == 0;
@@ -235,6 +173,7 @@ Task<Result<>> ClientConnection::send_source(const ClientRequest& request) {
 
 Task<Result<>> ClientConnection::send(std::span<const asio::const_buffer> parts) {
   const auto [error, count] = co_await asio::async_write(socket_, parts, kAwait);
+  sent_ = sent_ || count > 0;
   if (error || timed_out_) co_return failed("sending the request", error);
   co_return Result<>{};
 }

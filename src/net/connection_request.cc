@@ -135,6 +135,10 @@ Task<Result<std::size_t>> Connection::receive(char* into, std::size_t size) {
   disarm();
   owes_continue_ = false;
   if (!error) co_return count;
+  // Cancelled by whoever was reading: what is to come can still be read.
+  if (error == asio::error::operation_aborted && !late && !broken_) {
+    co_return fail(ErrorKind::kUnavailable, "reading the request's body was cancelled");
+  }
   if (late) co_return body_failed(ErrorKind::kTimeout, "the request's body did not arrive in time");
   peer_closed_ = true;
   co_return body_failed(ErrorKind::kUnavailable, "the client closed the connection before the end of its request");

@@ -50,6 +50,7 @@ Agent::Agent(asio::any_io_executor home, AgentOptions options, AgentParts parts)
       fetched_(home, asio::steady_timer::time_point::max()),
       stopped_(home, asio::steady_timer::time_point::max()),
       settled_(home, asio::steady_timer::time_point::max()),
+      left_(home),
       load_duration_(parts.metrics.histogram("wasm.module.load.duration",
                                              "Seconds from the binary at hand to ready, by node", latency_bounds(),
                                              {{"node", options_.node.nodeId.str()}})),
@@ -340,6 +341,15 @@ Task<void> Agent::keep() {
   } else {
     log::error("what is served could not be kept", "", {{"error", kept.error().detail}});
   }
+}
+
+Task<void> Agent::leave(std::chrono::milliseconds at_most) {
+  log::info("leaving", "", {{"nodeId", options_.node.nodeId.str()}});
+  leaving_ = true;
+  report_due_ = true;
+  report_wake_.cancel();
+  left_.expires_after(at_most);
+  co_await left_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 Task<void> Agent::until_settled() {

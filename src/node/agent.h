@@ -35,6 +35,7 @@ class Loader {
 
 struct AgentOptions {
   NodeDescription node;
+  std::string forward_key{};                                // reported
   std::filesystem::path data;                               // whose disk is reported
   std::optional<std::filesystem::path> kept{};              // file of what was served last; absent: nothing is kept
   std::chrono::milliseconds retry = limits::kControlRetry;  // grows up to retry_most
@@ -65,6 +66,10 @@ class Agent {
   // Completes when everything that the first desired state asked for is ready or failed, and is routed; the first is
   // the kept one where there is one.
   Task<void> until_settled();
+
+  // Reports that the node is leaving. Completes when the control plane says that nobody sends requests on to it any
+  // more, or does not answer, or after `at_most`.
+  Task<void> leave(std::chrono::milliseconds at_most);
 
  private:
   struct Held;
@@ -115,6 +120,7 @@ class Agent {
   bool dirty_ = false;  // the table must be built anew
   bool report_due_ = false;
   bool stopping_ = false;
+  bool leaving_ = false;
   bool settled_once_ = false;
   std::size_t preparing_ = 0;
   std::size_t fetching_ = 0;
@@ -125,6 +131,7 @@ class Agent {
   asio::steady_timer fetched_;      // cancelled when a download ended
   asio::steady_timer stopped_;      // cancelled when stopping_ turns true
   asio::steady_timer settled_;      // cancelled when settled_once_ turns true
+  asio::steady_timer left_;         // cancelled when leave() may complete
   Histogram& load_duration_;
   Gauge& modules_ready_;
 };

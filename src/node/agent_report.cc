@@ -27,6 +27,7 @@ Task<void> Agent::send_reports() {
     report_due_ = false;
     const auto sent = co_await parts_.control.report(report());
     if (sent) backoff.reset();
+    if (leaving_ && (!sent || sent->mayLeave)) left_.cancel();
     next = std::chrono::steady_clock::now() +
            (sent ? std::chrono::milliseconds(sent->nextReportMs > 0 ? sent->nextReportMs : 1) : backoff.next());
   }
@@ -46,6 +47,8 @@ NodeReport Agent::report() {
                  .knownRevision = published_revision_,
                  .versions = published_};
   out.incarnation = options_.node.incarnation;
+  out.forwardKey = options_.forward_key;
+  out.leaving = leaving_;
   for (const auto& [key, held] : held_) {
     const auto meter = meters_.find(key);
     if (meter == meters_.end() || meter->second.counted->requests.value() == 0) continue;

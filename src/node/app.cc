@@ -25,18 +25,19 @@ App::App(Options options, Parts parts, wasm::CodeCache cache)
       loader_(parts.engine, std::move(cache), options.data / "files", options.policy),
       snapshot_(parts.threads),
       forwarder_(std::in_place, parts.threads, parts.clock, parts.random, parts.metrics),
-      gateway_(options.node.nodeId, options.node.region, snapshot_, &*forwarder_, parts.clock, parts.tracer,
-               parts.metrics),
-      agent_(parts.threads.at(0).get_executor(),
-             {.node = options.node, .data = options.data, .kept = kept_file(options)},
-             {.control = parts.control,
-              .loader = loader_,
-              .snapshot = snapshot_,
-              .cpu = parts.cpu,
-              .clock = parts.clock,
-              .random = parts.random,
-              .tracer = parts.tracer,
-              .metrics = parts.metrics}),
+      gateway_({options.node.nodeId, options.node.region, options.forward_key}, snapshot_, &*forwarder_, parts.clock,
+               parts.tracer, parts.metrics),
+      agent_(
+          parts.threads.at(0).get_executor(),
+          {.node = options.node, .forward_key = options.forward_key, .data = options.data, .kept = kept_file(options)},
+          {.control = parts.control,
+           .loader = loader_,
+           .snapshot = snapshot_,
+           .cpu = parts.cpu,
+           .clock = parts.clock,
+           .random = parts.random,
+           .tracer = parts.tracer,
+           .metrics = parts.metrics}),
       stopped_(parts.threads.at(0)) {}
 
 void App::start() {
@@ -47,6 +48,10 @@ void App::start() {
                    stopped_.cancel();
                    if (error) std::rethrow_exception(error);
                  }));
+}
+
+Task<void> App::leave() {
+  co_await asio::co_spawn(parts_.threads.at(0), agent_.leave(limits::kLeave), asio::use_awaitable);
 }
 
 Task<void> App::stop() {

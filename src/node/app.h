@@ -14,6 +14,7 @@ namespace hotswap::node {
 
 struct Options {
   NodeDescription node;
+  std::string forward_key{};   // what peers show when they send a request on to this node
   std::filesystem::path data;  // code cache, module files and, where wanted, what was served last live below
   bool keep = false;           // serve what was served last before the control plane says what to serve
   wasm::SandboxPolicy policy;
@@ -39,6 +40,8 @@ class App {
   void start();
   // Completes when what was deployed before this process started serves again. Awaited on the first I/O thread.
   Task<void> serving() { return agent_.until_settled(); }
+  // Before the gateway stops: completes when nobody sends requests on to this node any more, or after limits::kLeave.
+  Task<void> leave();
   // Ends the agent: its last counts are reported. Await it before the I/O threads stop.
   Task<void> stop();
 

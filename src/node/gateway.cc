@@ -14,6 +14,8 @@
 namespace hotswap::node {
 namespace {
 
+constexpr unsigned kServerError = 500;  // an HTTP status from here on is a failure of whoever answers
+
 // Weighted choice needs speed and an even spread, not secrecy.
 std::uint64_t draw() {
   thread_local std::minstd_rand engine{std::random_device{}()};
@@ -64,10 +66,11 @@ Task<void> refuse_forwarded(net::Exchange& exchange, Error why) {
 
 }  // namespace
 
-Gateway::Gateway(NodeId node, Region region, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock,
-                 Tracer& tracer, Metrics& metrics)
-    : node_(std::move(node)),
-      region_(std::move(region)),
+Gateway::Gateway(Here here, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock, Tracer& tracer,
+                 Metrics& metrics)
+    : node_(std::move(here.node)),
+      region_(std::move(here.region)),
+      forward_key_(std::move(here.forward_key)),
       snapshot_(snapshot),
       forwarder_(forwarder),
       clock_(clock),
@@ -112,9 +115,10 @@ Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Pri
 
 const std::vector<Peer>* Gateway::elsewhere(const net::Exchange& exchange, const ExecuteRequest& request,
                                             const RouteTable& table, const Principal& principal) const {
-  if (forwarder_ == nullptr || !request.module || (request.region && *request.region != region_)) return nullptr;
+  if (forwarder_ == nullptr || (request.region && *request.region != region_)) return nullptr;
   if (forwarded(exchange)) return nullptr;
-  return table.remote(principal.tenant, *request.module);
+  return request.moduleId ? table.remote_version(principal.tenant, *request.moduleId)
+                          : table.remote(principal.tenant, *request.module);
 }
 
 Task<void> Gateway::send_on(net::Exchange& exchange, std::string body, std::vector<Peer> peers) {
@@ -131,9 +135,9 @@ void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& spa
   if (outcome.usage.throttled.count() > 0) {
     throttled_microseconds_.add(static_cast<std::uint64_t>(outcome.usage.throttled.count() / 1000));
   }
+  if (outcome.failure || outcome.status >= kServerError) version.meter->failures.add();
   if (outcome.failure) {
     failed_.add();
-    version.meter->failures.add();
     failures_[static_cast<std::size_t>(*outcome.failure)]->add();
     span.fail();
     span.attribute("errorType", enum_name(*outcome.failure));
@@ -180,7 +184,8 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     }
   }
   auto parsed = held ? parse_execute_request(body) : std::unexpected(held.error());
-  auto chosen = parsed ? choose(parsed->request, principal, RequestSender(exchange)) : std::unexpected(parsed.error());
+  auto chosen = parsed ? choose(parsed->request, principal, RequestSender(exchange, forward_key_))
+                       : std::unexpected(parsed.error());
   if (!chosen) {
     if (parsed) {
       const auto table = snapshot_.get();
@@ -214,18 +219,27 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
 }
 
+Task<void> Gateway::serve_elsewhere(net::Exchange& exchange, const std::vector<Peer>* peers) {
+  if (peers != nullptr && forwarder_ != nullptr && !forwarded(exchange)) {
+    co_await send_on(exchange, std::string(exchange.buffered_body()), *peers);
+    co_return;
+  }
+  Error error{ErrorKind::kNotFound,
+              fmt::format("no module answers at {}; deployed handlers answer at /m/NAME/ unless they state "
+                          "another host or path",
+                          exchange.path()),
+              {}};
+  if (forwarded(exchange)) co_return co_await refuse_forwarded(exchange, std::move(error));
+  (void)co_await net::reply_problem(exchange, error);
+}
+
 Task<void> Gateway::serve(net::Exchange& exchange) {
   const auto table = snapshot_.get();
-  const RequestSender sender(exchange);
-  const auto [version, prefix_size] =
+  const RequestSender sender(exchange, forward_key_);
+  const auto [version, prefix_size, peers] =
       table->by_http(exchange.header(net::http::field::host), exchange.path(), {draw(), &sender});
   if (version == nullptr) {
-    (void)co_await net::reply_problem(
-        exchange, {ErrorKind::kNotFound,
-                   fmt::format("no module answers at {}; deployed handlers answer at /m/NAME/ unless they state "
-                               "another host or path",
-                               exchange.path()),
-                   {}});
+    co_await serve_elsewhere(exchange, peers);
     co_return;
   }
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());

@@ -15,9 +15,14 @@ namespace hotswap::node {
 // Used on the I/O threads of its snapshot.
 class Gateway {
  public:
+  struct Here {
+    NodeId node;
+    Region region;
+    std::string forward_key;  // what a request shows that was sent on to this node by one of the fleet
+  };
   // `forwarder` sends on what other nodes of the region serve; null where there are none.
-  Gateway(NodeId node, Region region, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock,
-          Tracer& tracer, Metrics& metrics);
+  Gateway(Here here, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock, Tracer& tracer,
+          Metrics& metrics);
 
   // POST /api/v1/wasm/execute: 200 with an InvocationResult, also for a guest's own failure.
   Task<void> execute(net::Exchange& exchange, const Principal& principal);
@@ -34,6 +39,8 @@ class Gateway {
   // The peers that serve what this node does not; nullptr where the request is this node's, or nobody's.
   [[nodiscard]] const std::vector<Peer>* elsewhere(const net::Exchange& exchange, const ExecuteRequest& request,
                                                    const RouteTable& table, const Principal& principal) const;
+  // What no version of this node answers: to the peers that have one, where there are any.
+  Task<void> serve_elsewhere(net::Exchange& exchange, const std::vector<Peer>* peers);
   Task<void> send_on(net::Exchange& exchange, std::string body, std::vector<Peer> peers);
   [[nodiscard]] std::string result_json(const ReadyVersion& version, const CallOutcome& outcome,
                                         const TraceContext& trace) const;
@@ -41,6 +48,7 @@ class Gateway {
 
   NodeId node_;
   Region region_;
+  std::string forward_key_;
   Snapshot& snapshot_;
   forward::Forwarder* forwarder_;
   const Clock& clock_;

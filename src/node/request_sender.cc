@@ -1,5 +1,7 @@
 #include "node/request_sender.h"
 
+#include "forward/hop.h"
+
 namespace hotswap::node {
 namespace {
 
@@ -27,9 +29,18 @@ std::string_view cookie(std::string_view header, std::string_view name) noexcept
   return {};
 }
 
+// The client's own where it is known to be, as seen by the node that it asked.
+std::string RequestSender::address() const {
+  if (forward::shows_key(exchange_, forward_key_)) {
+    const auto told = exchange_.headers().find(forward::kClientHeader);
+    if (told != exchange_.headers().end()) return std::string(told->value());
+  }
+  return exchange_.peer().address().to_string();
+}
+
 std::optional<std::uint64_t> RequestSender::number(const StickyKey& key) const {
   std::string_view value;
-  std::string address;
+  std::string client;
   switch (key.by) {
     case StickyBy::header: {
       const auto found = exchange_.headers().find(key.name);
@@ -40,8 +51,8 @@ std::optional<std::uint64_t> RequestSender::number(const StickyKey& key) const {
       value = cookie(exchange_.header(net::http::field::cookie), key.name);
       break;
     case StickyBy::clientAddress:
-      address = exchange_.peer().address().to_string();
-      value = address;
+      client = address();
+      value = client;
       break;
   }
   if (value.empty()) return std::nullopt;

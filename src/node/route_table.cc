@@ -45,6 +45,14 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
   for (const auto& version : ready) {
     table->tenants_[version->tenant.str()].versions.emplace(version->id.str(), version);
   }
+  // What this node serves itself takes their places below.
+  for (const auto& remote : desired.remotes) {
+    TenantTable& tenant = table->tenants_[remote.tenant.str()];
+    const auto peers = std::make_shared<const std::vector<Peer>>(remote.peers);
+    tenant.remotes.insert_or_assign(remote.name, peers);
+    for (const auto& id : remote.versions) tenant.remote_versions.insert_or_assign(id.str(), peers);
+    for (const auto& binding : remote.bindings) table->add_http(binding, {.route = RouteEntry(), .peers = peers});
+  }
   for (const auto& route : desired.routes) {
     TenantTable& tenant = table->tenants_[route.tenant.str()];
     if (route.preview) {
@@ -52,7 +60,7 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
       if (green != tenant.versions.end() && green->second->workload->serves_http()) {
         RouteEntry entry;
         entry.add(green->second, 100);
-        table->add_http(route.preview->http, entry);
+        table->add_http(route.preview->http, {.route = entry, .peers = nullptr});
       }
     }
     RouteEntry entry(route.sticky);
@@ -64,11 +72,8 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
       http = http || found->second->workload->serves_http();
     }
     if (entry.empty()) continue;
-    if (http) table->add_http(route.http, entry);
+    if (http) table->add_http(route.http, {.route = entry, .peers = nullptr});
     tenant.names.insert_or_assign(route.name, std::move(entry));
-  }
-  for (const auto& remote : desired.remotes) {
-    table->tenants_[remote.tenant.str()].remotes.insert_or_assign(remote.name, remote.peers);
   }
   return table;
 }
@@ -77,10 +82,17 @@ const std::vector<Peer>* RouteTable::remote(const TenantId& tenant, std::string_
   const auto owner = tenants_.find(tenant.str());
   if (owner == tenants_.end()) return nullptr;
   const auto found = owner->second.remotes.find(name);
-  return found == owner->second.remotes.end() ? nullptr : &found->second;
+  return found == owner->second.remotes.end() ? nullptr : found->second.get();
 }
 
-void RouteTable::add_http(const HttpBinding& binding, const RouteEntry& entry) {
+const std::vector<Peer>* RouteTable::remote_version(const TenantId& tenant, std::string_view module_id) const {
+  const auto owner = tenants_.find(tenant.str());
+  if (owner == tenants_.end()) return nullptr;
+  const auto found = owner->second.remote_versions.find(module_id);
+  return found == owner->second.remote_versions.end() ? nullptr : found->second.get();
+}
+
+void RouteTable::add_http(const HttpBinding& binding, const HttpEntry& entry) {
   auto& prefixes = binding.host ? by_host_[lowered(*binding.host)] : any_host_;
   prefixes.insert_or_assign(binding.pathPrefix.substr(0, binding.pathPrefix.size() - 1), entry);
 }
@@ -99,11 +111,13 @@ ReadyVersion* RouteTable::by_id(const TenantId& tenant, std::string_view module_
   return version == owner->second.versions.end() ? nullptr : version->second.get();
 }
 
-RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
+RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<HttpEntry>& prefixes, std::string_view path,
                                                  Draw draw) {
   for (std::size_t size = path.size();;) {
     if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) {
-      return {&found->second.choose(draw), size};
+      const HttpEntry& entry = found->second;
+      if (entry.peers != nullptr) return {.prefix_size = size, .peers = entry.peers.get()};
+      return {.version = &entry.route.choose(draw), .prefix_size = size};
     }
     const std::size_t slash = path.substr(0, size).rfind('/');
     if (slash == std::string_view::npos) return {};
@@ -118,7 +132,8 @@ RouteTable::HttpMatch RouteTable::by_http(std::string_view host, std::string_vie
     std::ranges::transform(name, buffer.begin(), lower);
     const auto prefixes = by_host_.find(std::string_view(buffer.data(), name.size()));
     if (prefixes != by_host_.end()) {
-      if (const auto match = longest_prefix(prefixes->second, path, draw); match.version != nullptr) return match;
+      const auto match = longest_prefix(prefixes->second, path, draw);
+      if (match.version != nullptr || match.peers != nullptr) return match;
     }
   }
   return longest_prefix(any_host_, path, draw);

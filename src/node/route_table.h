@@ -83,11 +83,13 @@ class RouteTable {
   // The version that the route of `name` chooses; nullptr where there is no such route.
   [[nodiscard]] ReadyVersion* by_name(const TenantId& tenant, std::string_view name, Draw draw) const;
   [[nodiscard]] ReadyVersion* by_id(const TenantId& tenant, std::string_view module_id) const;
-  // Who serves a route that this node does not; nullptr where nobody is known to.
+  // Who serves a route, or a version, that this node does not; nullptr where nobody is known to.
   [[nodiscard]] const std::vector<Peer>* remote(const TenantId& tenant, std::string_view name) const;
+  [[nodiscard]] const std::vector<Peer>* remote_version(const TenantId& tenant, std::string_view module_id) const;
   struct HttpMatch {
-    ReadyVersion* version = nullptr;  // nullptr where nothing answers
-    std::size_t prefix_size = 0;      // bytes of the path before the '/' that the guest's path begins with
+    ReadyVersion* version = nullptr;           // nullptr where nothing answers here
+    std::size_t prefix_size = 0;               // bytes of the path before the '/' that the guest's path begins with
+    const std::vector<Peer>* peers = nullptr;  // where other nodes answer instead
   };
   // The longest path prefix that matches, a route of this host before one of any host. `host` may carry a port.
   [[nodiscard]] HttpMatch by_http(std::string_view host, std::string_view path, Draw draw) const;
@@ -101,22 +103,28 @@ class RouteTable {
   };
   template <class T>
   using StringMap = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  using Peers = std::shared_ptr<const std::vector<Peer>>;
   struct TenantTable {
     StringMap<RouteEntry> names;
     StringMap<std::shared_ptr<ReadyVersion>> versions;
-    StringMap<std::vector<Peer>> remotes;
+    StringMap<Peers> remotes;
+    StringMap<Peers> remote_versions;
+  };
+  // What answers at a prefix: versions of this node, or else the nodes that have some.
+  struct HttpEntry {
+    RouteEntry route;
+    Peers peers;
   };
 
-  [[nodiscard]] static HttpMatch longest_prefix(const StringMap<RouteEntry>& prefixes, std::string_view path,
-                                                Draw draw);
-  void add_http(const HttpBinding& binding, const RouteEntry& entry);
+  [[nodiscard]] static HttpMatch longest_prefix(const StringMap<HttpEntry>& prefixes, std::string_view path, Draw draw);
+  void add_http(const HttpBinding& binding, const HttpEntry& entry);
 
   std::int64_t revision_ = 0;
   ReadyVersions versions_;
   StringMap<TenantTable> tenants_;
   // Prefixes without their last '/', so that "/m/name" finds "/m/name/" too.
-  StringMap<RouteEntry> any_host_;
-  StringMap<StringMap<RouteEntry>> by_host_;  // by lower-case host
+  StringMap<HttpEntry> any_host_;
+  StringMap<StringMap<HttpEntry>> by_host_;  // by lower-case host
 };
 
 }  // namespace hotswap::node

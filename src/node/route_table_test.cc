@@ -34,6 +34,35 @@ TEST_F(RouteTableTest, FindsAVersionByNameAndById) {
   EXPECT_EQ(table->by_id(kTenant, "add-v2.0.0"), nullptr);
 }
 
+TEST_F(RouteTableTest, FindsWhoServesWhatItDoesNot) {
+  const auto version = ready("shop", 1);
+  desired_.routes = {route_to("shop", {{version->id, 100}})};
+  desired_.routes[0].http = {std::nullopt, "/shop/"};
+  const std::vector<Peer> peers{{NodeId("n2"), "http://n2:80"}};
+  desired_.remotes = {{kTenant, "cart", peers, {ModuleId("cart-v1.0.0")}, {{std::nullopt, "/shop/cart/"}}},
+                      {kTenant, "api", peers, {}, {{"Api.Example", "/"}}}};
+  const auto table = build();
+  EXPECT_EQ(*table->remote(kTenant, "cart"), peers);
+  EXPECT_EQ(*table->remote_version(kTenant, "cart-v1.0.0"), peers);
+  EXPECT_EQ(table->remote_version(kTenant, "cart-v2.0.0"), nullptr);
+  EXPECT_EQ(table->remote_version(TenantId("other"), "cart-v1.0.0"), nullptr);
+  // By the same rule as its own: the longest prefix, a host before any host.
+  EXPECT_EQ(*table->by_http("any", "/shop/cart/7", 0).peers, peers);
+  EXPECT_EQ(table->by_http("any", "/shop/cartoon", 0).version, version.get());
+  EXPECT_EQ(table->by_http("any", "/shop/cartoon", 0).peers, nullptr);
+  EXPECT_EQ(*table->by_http("api.example:80", "/shop/", 0).peers, peers);
+  EXPECT_EQ(table->by_http("any", "/", 0).peers, nullptr);
+}
+
+TEST_F(RouteTableTest, ServesItselfWhatItHasReadyWhoeverElseServesIt) {
+  desired_.remotes = {{kTenant, "add", {{NodeId("n2"), "http://n2:80"}}, {}, {default_binding("add")}}};
+  desired_.routes = {route_to("add", {{module_id("add", {1, 0, 0}), 100}})};
+  EXPECT_NE(build()->by_http("any", "/m/add/", 0).peers, nullptr);
+  const auto version = ready("add", 1);
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).version, version.get());
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).peers, nullptr);
+}
+
 TEST_F(RouteTableTest, NothingCrossesTenants) {
   const auto version = ready("add", 1);
   desired_.routes = {route_to("add", {{version->id, 100}})};

@@ -31,6 +31,7 @@ struct CallOutcome {
   std::string message;                  // why it failed, one line
   std::string backtrace;                // wasm frames, one a line
   int exit_code = 0;
+  unsigned status = 0;  // of an HTTP handler's answer; 0 where it gave none
   std::string stdout_text;
   std::string stderr_text;
   Usage usage;

@@ -34,6 +34,15 @@ OwnedHeaders fields_of(const eng_call* call) {
 
 std::vector<net::Header> views_of(const OwnedHeaders& fields) { return {fields.begin(), fields.end()}; }
 
+// Headers that the platform writes itself, or that its nodes tell each other.
+bool not_the_clients(std::string_view name) {
+  using boost::beast::iequals;
+  constexpr std::string_view kInternal = "x-hotswap-";
+  return iequals(name, "traceparent") || iequals(name, "x-forwarded-prefix") ||
+         (name.size() > kInternal.size() && (name[0] == 'x' || name[0] == 'X') &&
+          iequals(name.substr(0, kInternal.size()), kInternal));
+}
+
 // The status of the problem document for a guest that failed before its first byte.
 ErrorKind status_of(GuestFailure failure) {
   return failure == GuestFailure::Timeout ? ErrorKind::kDeadline : ErrorKind::kUpstream;
@@ -45,6 +54,7 @@ class Response {
   explicit Response(net::Exchange& exchange) : exchange_(exchange) {}
 
   [[nodiscard]] bool has_head() const noexcept { return status_ != 0; }
+  [[nodiscard]] unsigned status() const noexcept { return status_; }
   [[nodiscard]] bool begun() const noexcept { return begun_; }
 
   void take_head(const eng_call* call) {
@@ -195,6 +205,7 @@ Task<Step> run_to_end(Call& call, Response& response, RequestBody& body, eng_pol
 
 Task<Result<CallOutcome>> conclude(Call& call, Response& response, net::Exchange& exchange, Step step) {
   auto outcome = call.outcome();
+  if (outcome) outcome->status = response.status();
   if (step == Step::lost) {
     exchange.abort();
     co_return outcome;
@@ -232,10 +243,7 @@ Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net:
   std::vector<eng_pair> headers;
   headers.reserve(32);
   for (const auto& field : exchange.headers()) {
-    if (boost::beast::iequals(field.name_string(), "traceparent") ||
-        boost::beast::iequals(field.name_string(), "x-forwarded-prefix")) {
-      continue;
-    }
+    if (not_the_clients(field.name_string())) continue;
     headers.push_back({slice(field.name_string()), slice(field.value())});
   }
   headers.push_back({slice("traceparent"), slice(traceparent)});
