@@ -114,6 +114,11 @@ class Fleet {
   [[nodiscard]] Result<std::vector<Peer>> serving(const Wanted& wanted);
   // What the nodes of the question's regions report that both sides did within its window.
   [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
+  // What autoscaling looks at.
+  [[nodiscard]] scaling::Figures figures(const Region& region) const;
+  // Whether a draining node serves nothing any more that is not pinned to it, and the nodes of its region know.
+  // kUnavailable once the control plane is stopping.
+  [[nodiscard]] Result<bool> drained(const NodeId& id);
   void update_gauges();
 
  private:
