@@ -392,8 +392,8 @@ scaling::Figures Fleet::figures(const Region& region) const {
   }
   if (reporting == 0) return figures;
   figures.cpu = cpu / reporting;
-  // One node more would hold as many.
-  if (!everywhere) figures.modules = modules / reporting;
+  // Where every node holds everything, one node more would hold as many; where some are yet to report, nobody knows.
+  if (!everywhere && reporting == figures.nodes) figures.modules = modules / reporting;
   return figures;
 }
 
