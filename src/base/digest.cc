@@ -1,11 +1,26 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 namespace hotswap {
+namespace {
+
+std::string to_hex(std::span<const unsigned char> bytes) {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const unsigned char byte : bytes) {
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
+  }
+  return hex;
+}
+
+}  // namespace
 
 struct Sha256::Context {
   Context() : handle(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
@@ -28,14 +43,7 @@ void Sha256::update(std::span<const std::byte> bytes) {
 Digest Sha256::finish() {
   std::array<unsigned char, 32> raw{};
   EVP_DigestFinal_ex(context_->handle.get(), raw.data(), nullptr);
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(raw.size() * 2);
-  for (const unsigned char byte : raw) {
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return Digest(std::move(hex));
+  return Digest(to_hex(raw));
 }
 
 Digest Sha256::of(std::string_view bytes) {
@@ -50,6 +58,16 @@ Result<Digest> Digest::parse(std::string_view hex) {
     return fail(ErrorKind::kInvalid, "expected a SHA-256 digest (64 lower-case hex characters)");
   }
   return Digest(std::string(hex));
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  std::array<unsigned char, 32> raw{};
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), raw.data(), nullptr) ==
+      nullptr) {
+    throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
+  }
+  return to_hex(raw);
 }
 
 }  // namespace hotswap

@@ -48,4 +48,7 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
+// HMAC-SHA256 (RFC 2104) of `text`, as 64 lower-case hex characters.
+[[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view text);
+
 }  // namespace hotswap

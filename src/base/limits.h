@@ -56,11 +56,14 @@ inline constexpr std::size_t kCanaryStages = 32;
 inline constexpr std::size_t kAnalysisMetrics = 16;
 inline constexpr int kDeploymentsPerHour = 100;  // the default; source 002, "Global Limits"
 inline constexpr int kDeploymentsPerHourCeiling = 1'000'000;
-inline constexpr milliseconds kFigureMarkInterval{250};  // within which a window of figures begins
-inline constexpr std::size_t kFigureMarks = 512;         // of one version in one region; then every second goes
-inline constexpr std::chrono::hours kTrafficKept{1};     // figures of a version that nobody calls any more
-inline constexpr seconds kTrafficWatched{15};            // nodes report faster for so long after somebody looked
-inline constexpr milliseconds kTrafficWatchPerNode{10};  // between reports then, for each node of the fleet
+inline constexpr milliseconds kFigureMarkInterval{250};   // within which a window of figures begins
+inline constexpr std::size_t kFigureMarks = 512;          // of one version in one region; then every second goes
+inline constexpr std::chrono::hours kTrafficKept{1};      // figures of a version that nobody calls any more
+inline constexpr seconds kTrafficWatched{15};             // nodes report faster for so long after somebody looked
+inline constexpr milliseconds kTrafficWatchPerNode{10};   // between reports then, for each node of the fleet
+inline constexpr milliseconds kPrometheusTimeout{2'000};  // of all queries of one measurement
+inline constexpr std::size_t kPrometheusReplyBytes = 64 * kKiB;  // of the answer to one query
+inline constexpr std::size_t kHealthReplyBytes = kMiB;           // of a handler's answer to a health check
 inline constexpr std::size_t kEventsPerPage = 500;
 inline constexpr seconds kEventHeartbeat{15};  // comment on a silent server-sent event stream
 inline constexpr seconds kLongPoll{30};        // a node's wait for a newer desired state
@@ -76,11 +79,24 @@ inline constexpr std::size_t kJoinTokens = 1'000;  // kept, revoked ones include
 inline constexpr int kReplicasMax = 3;             // a replication factor beyond is "all"
 inline constexpr std::size_t kTryOutNodes = 32;    // node processes of one `up --nodes`
 
+// ---- autoscaling ("Scalability") --------------------------------------------------------------------------------
+inline constexpr milliseconds kScalingLook{1'000};         // between two looks at a region
+inline constexpr milliseconds kScalingGap{60'000};         // without a look: the windows begin anew
+inline constexpr std::size_t kScalingEventsKept = 10'000;  // then the oldest goes
+inline constexpr seconds kScalingTimeMost{7 * 24 * 3600};  // of a window and of the cooldown
+inline constexpr int kWebhookTries = 8;                    // of one decision, until it is given up
+inline constexpr seconds kWebhookTimeout{10};              // of one try
+inline constexpr milliseconds kWebhookRetry{1'000};        // first pause; doubles, each drawn at random below it
+inline constexpr milliseconds kWebhookRetryMax{60'000};
+inline constexpr std::size_t kWebhookReplyBytes = 64 * kKiB;
+inline constexpr seconds kRetireDeadline{600};  // for what a node holds to be elsewhere, before it is stopped
+
 // ---- node agent -------------------------------------------------------------------------------------------------
 inline constexpr milliseconds kControlRetry{500};        // first pause after the control plane did not answer
 inline constexpr milliseconds kControlRetryMax{10'000};  // pauses grow up to this, each drawn at random below it
 inline constexpr std::size_t kParallelDownloads = 4;     // artifacts fetched at once by a node
 inline constexpr int kCorruptDownloads = 3;              // of one artifact, until its version has failed
+inline constexpr milliseconds kRateWindow{500};          // that processor and network rates are of, at least
 inline constexpr milliseconds kCountInterval{1000};      // between reports of invocation counts
 inline constexpr milliseconds kHealthCheckRetry{200};    // between two tries of a failing health check
 

@@ -238,6 +238,9 @@ TEST(Deploy, SendsOnlyWhatWasGiven) {
                 "healthCheck":{"enabled":false},"autoRollbackEnabled":false})"));
   EXPECT_EQ(deployment_body({.reference = "a@1.0.0", .path = "shop"}, std::nullopt)->at("http"),
             json::parse(R"({"pathPrefix":"/shop/"})"));
+  EXPECT_EQ(
+      deployment_body({.reference = "a@1.0.0", .health_path = "/up", .health_status = 204}, "eu")->at("healthCheck"),
+      json::parse(R"({"httpPath":"/up","httpStatus":204})"));
   EXPECT_FALSE(deployment_body({.reference = "a@1.0.0", .how = {.config_json = "[1]"}}, std::nullopt));
 }
 

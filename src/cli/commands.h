@@ -20,6 +20,7 @@ void add_up_command(CLI::App& root, Context& context);
 void add_control_command(CLI::App& root, Context& context);
 void add_node_commands(CLI::App& root, Context& context);
 void add_top_command(CLI::App& root, Context& context);
+void add_scaling_commands(CLI::App& root, Context& context);
 void add_run_command(CLI::App& root, Context& context);
 
 // An option that may be given several times, one value each ("--env A=1 --env B=2"). CLI11's own default would let such

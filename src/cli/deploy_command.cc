@@ -103,6 +103,11 @@ Outcome<json::value> deployment_body(const DeployOptions& options, const std::op
     body["http"] = std::move(http);
   }
   if (options.no_health_check) body["healthCheck"] = json::object{{"enabled", false}};
+  if (!options.health_path.empty()) {
+    json::object check{{"httpPath", options.health_path}};
+    if (options.health_status != 0) check["httpStatus"] = options.health_status;
+    body["healthCheck"] = std::move(check);
+  }
   if (options.no_auto_rollback) body["autoRollbackEnabled"] = false;
   return body;
 }
@@ -121,7 +126,17 @@ void add_deploy_command(CLI::App& root, Context& context) {
   command->add_option("--host", options->host, "HTTP handlers: answer requests for this host")->type_name("HOST");
   command->add_option("--path", options->path, "HTTP handlers: answer below this path (default /m/NAME/)")
       ->type_name("PREFIX");
-  command->add_flag("--no-health-check", options->no_health_check, "Do not ask the module's health_check function");
+  auto* no_check =
+      command->add_flag("--no-health-check", options->no_health_check, "Do not ask the module's health_check function");
+  auto* health = command
+                     ->add_option("--health-path", options->health_path,
+                                  "HTTP handlers: ask for this path in place of the function, such as /health")
+                     ->excludes(no_check)
+                     ->type_name("PATH");
+  command->add_option("--health-status", options->health_status, "Status that it must answer with [default: 200]")
+      ->check(CLI::Range(100, 599))
+      ->needs(health)
+      ->type_name("STATUS");
   command->add_flag("--no-auto-rollback", options->no_auto_rollback, "Leave the traffic where it is when a step fails");
   command->add_flag("--no-execute", options->no_execute, "Create the deployment only; start it with: rollout execute");
   command->add_flag("--watch", options->watch, "Follow it to its end; exit code 5 where it fails or is rolled back");

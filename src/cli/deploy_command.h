@@ -20,6 +20,8 @@ struct DeployOptions {
   std::string host{};
   std::string path{};
   bool no_health_check = false;
+  std::string health_path{};
+  int health_status = 0;  // 0 = the server's default
   bool no_auto_rollback = false;
   bool no_execute = false;
   bool watch = false;

@@ -1,5 +1,10 @@
 #include "cli/node_processes.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -7,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -17,6 +23,9 @@
 
 namespace hotswap::cli {
 namespace {
+
+// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
+using asio::experimental::awaitable_operators::operator||;
 
 constexpr int kReadyTimeoutMs = 120'000;
 constexpr int kCannotRun = 127;
@@ -83,36 +92,122 @@ Result<std::string> first_line(int stream) {
   }
 }
 
+Result<std::string> gateway_of(const std::string& line) {
+  HS_TRY(const json::value ready, parse_json(line));
+  return std::string(ready.at("gateway").as_string());
+}
+
+// A descriptor of a process as Asio waits for it. It stays the caller's.
+class Stream {
+ public:
+  Stream(const asio::any_io_executor& executor, int descriptor) : stream_(executor, descriptor) {}
+  ~Stream() { stream_.release(); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  asio::posix::stream_descriptor& operator*() noexcept { return stream_; }
+
+ private:
+  asio::posix::stream_descriptor stream_;
+};
+
+Task<Result<std::string>> next_line(int out) {
+  Stream stream(co_await asio::this_coro::executor, out);
+  std::string line;
+  const auto [error, size] =
+      co_await asio::async_read_until(*stream, asio::dynamic_buffer(line), '\n', asio::as_tuple(asio::use_awaitable));
+  if (error) co_return fail(ErrorKind::kUnavailable, "a node process ended before it was ready; it said why above");
+  co_return line.substr(0, size);
+}
+
+Task<void> closed(int out) {
+  Stream stream(co_await asio::this_coro::executor, out);
+  std::array<char, 4096> rest{};
+  for (boost::system::error_code error; !error;) {
+    const auto [code, size] =
+        co_await (*stream).async_read_some(asio::buffer(rest), asio::as_tuple(asio::use_awaitable));
+    error = code;
+  }
+}
+
+// False while it runs.
+bool reap(pid_t id, int options) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(id, nullptr, options)) < 0 && errno == EINTR) {
+  }
+  return ended != 0;
+}
+
 }  // namespace
 
-Result<> NodeProcesses::start(const std::vector<Wish>& wishes, const std::string& control,
-                              const std::string& join_token, const std::vector<std::string>& more) {
-  std::vector<int> streams;
-  const std::shared_ptr<void> closing(nullptr, [&streams](void*) {
-    for (const int stream : streams) ::close(stream);
-  });
-  for (const auto& wish : wishes) {
-    std::vector<std::string> arguments{
-        "hotswap", "node",    "--control", control,      "--node-id", wish.node,          "--region", wish.region,
-        "--zone",  wish.zone, "--gateway", wish.gateway, "--data",    wish.data.string(), "--output", "json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    HS_TRY(const Started started, spawn(std::move(arguments), join_token));
-    streams.push_back(started.out);
-    running_.push_back({wish.node, wish.region, "", started.id});
-  }
-  for (std::size_t i = 0; i < streams.size(); ++i) {
-    HS_TRY(const std::string line, first_line(streams[i]));
-    HS_TRY(const json::value ready, parse_json(line));
-    running_[i].gateway = ready.at("gateway").as_string();
+Result<> NodeProcesses::spawn(Wish wish) {
+  std::vector<std::string> arguments{
+      "hotswap", "node",    "--control", common_.control, "--node-id", wish.node,          "--region", wish.region,
+      "--zone",  wish.zone, "--gateway", wish.gateway,    "--data",    wish.data.string(), "--output", "json"};
+  arguments.insert(arguments.end(), common_.more.begin(), common_.more.end());
+  HS_TRY(const Started started, cli::spawn(std::move(arguments), common_.join_token));
+  running_.push_back({.wish = std::move(wish), .id = started.id, .out = started.out});
+  return {};
+}
+
+Result<> NodeProcesses::start(const std::vector<Wish>& wishes) {
+  const std::size_t before = running_.size();
+  for (const auto& wish : wishes) HS_CHECK(spawn(wish));
+  for (std::size_t i = before; i < running_.size(); ++i) {
+    HS_TRY(const std::string line, first_line(running_[i].out));
+    HS_TRY(running_[i].gateway, gateway_of(line));
   }
   return {};
+}
+
+Task<Result<>> NodeProcesses::add(Wish wish) {
+  const std::string node = wish.node;
+  HS_CO_CHECK(spawn(std::move(wish)));
+  asio::steady_timer patience(co_await asio::this_coro::executor, std::chrono::milliseconds(kReadyTimeoutMs));
+  auto said = co_await (next_line(running_.back().out) || patience.async_wait(asio::use_awaitable));
+  Result<std::string> gateway = fail(ErrorKind::kDeadline, "a node process is not ready in time");
+  if (auto* line = std::get_if<0>(&said)) gateway = *line ? gateway_of(**line) : std::move(*line);
+  if (!gateway) {
+    std::ignore = co_await end(node);
+    co_return std::unexpected(std::move(gateway).error());
+  }
+  const auto found = std::ranges::find(running_, node, [](const Running& one) { return one.wish.node; });
+  if (found != running_.end()) found->gateway = *std::move(gateway);
+  co_return Result<>{};
+}
+
+Task<Result<>> NodeProcesses::end(std::string node) {
+  const auto found = std::ranges::find(running_, node, [](const Running& one) { return one.wish.node; });
+  if (found == running_.end()) co_return Result<>{};
+  const pid_t id = found->id;
+  ::kill(id, SIGTERM);
+  co_await closed(found->out);
+  // What closes its output has ended, or will within moments.
+  reap(id, 0);
+  forget(node);
+  co_return Result<>{};
+}
+
+void NodeProcesses::forget(const std::string& node) {
+  const auto found = std::ranges::find(running_, node, [](const Running& one) { return one.wish.node; });
+  if (found == running_.end()) return;
+  ::close(found->out);
+  running_.erase(found);
+}
+
+const std::vector<NodeProcesses::Running>& NodeProcesses::running() {
+  std::erase_if(running_, [](const Running& process) {
+    if (!reap(process.id, WNOHANG)) return false;
+    ::close(process.out);
+    return true;
+  });
+  return running_;
 }
 
 void NodeProcesses::stop() {
   for (const auto& process : running_) ::kill(process.id, SIGTERM);
   for (const auto& process : std::exchange(running_, {})) {
-    while (::waitpid(process.id, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    reap(process.id, 0);
+    ::close(process.out);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/task.h"
 
 namespace hotswap::cli {
 
@@ -23,24 +24,38 @@ class NodeProcesses {
     std::filesystem::path data;
   };
   struct Running {
-    std::string node;
-    std::string region;
-    std::string gateway;  // URL
+    Wish wish;
+    std::string gateway{};  // URL; empty until it has said that it serves
     pid_t id = -1;
+    int out = -1;  // its standard output, which ends with it
   };
-  NodeProcesses() = default;
+  // `control` is the URL of the control plane's API; `more` are further arguments of each.
+  struct Common {
+    std::string control;
+    std::string join_token;
+    std::vector<std::string> more;
+  };
+  explicit NodeProcesses(Common common) : common_(std::move(common)) {}
   ~NodeProcesses() { stop(); }
   NodeProcesses(const NodeProcesses&) = delete;
   NodeProcesses& operator=(const NodeProcesses&) = delete;
 
-  // Starts all at once and returns when each has said that it serves. `more` are further arguments of each.
-  [[nodiscard]] Result<> start(const std::vector<Wish>& wishes, const std::string& control,
-                               const std::string& join_token, const std::vector<std::string>& more);
-  [[nodiscard]] const std::vector<Running>& running() const noexcept { return running_; }
-  // SIGTERM, and waits for their ends.
+  // Starts all at once and returns when each has said that it serves.
+  [[nodiscard]] Result<> start(const std::vector<Wish>& wishes);
+  // Starts one, while others run. Where it fails the process has been ended.
+  Task<Result<>> add(Wish wish);
+  // SIGTERM to one, and waits for its end: requests in flight end first.
+  Task<Result<>> end(std::string node);
+  // In the order in which they were started; without those that ended by themselves.
+  [[nodiscard]] const std::vector<Running>& running();
+  // SIGTERM to all, and waits for their ends.
   void stop();
 
  private:
+  Result<> spawn(Wish wish);
+  void forget(const std::string& node);
+
+  Common common_;
   std::vector<Running> running_;
 };
 

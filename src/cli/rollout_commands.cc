@@ -108,13 +108,18 @@ int show(Context& context, const Document& document) {
 void add_rollback(CLI::App& rollout, Context& context) {
   auto watch = std::make_shared<bool>(false);
   auto to = std::make_shared<std::string>();
+  auto regions = std::make_shared<std::vector<std::string>>();
   auto* command =
       add_one(rollout, context, "rollback", "Return to the version before, or to any earlier one that is kept",
-              [&context, watch, to](Api& api, const std::string& id) -> Outcome<int> {
+              [&context, watch, to, regions](Api& api, const std::string& id) -> Outcome<int> {
                 // What happened so far is not part of the rollback that is watched.
                 HS_TRY(const auto before, fetch_events(api, id));
-                const auto body = to->empty() ? "" : json::serialize(json::object{{"toModuleId", module_id_of(*to)}});
-                HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "rollback"), body));
+                json::object body;
+                if (!to->empty()) body["toModuleId"] = module_id_of(*to);
+                if (!regions->empty()) body["regions"] = json::value_from(*regions);
+                HS_TRY(const auto document,
+                       api.post(path_of(kDeploymentsPath, id, "rollback"), body.empty() ? "" : json::serialize(body)));
+                if (!regions->empty()) return show(context, document);
                 if (!*watch) {
                   show(context, document);
                   print_hint(context, "\nFollow it: hotswap rollout watch " + id);
@@ -122,10 +127,15 @@ void add_rollback(CLI::App& rollout, Context& context) {
                 }
                 return follow_rollout(context, api, id, last_sequence(before.value), DeploymentStatus::RolledBack);
               });
-  command->add_option("--to", *to, "Earlier version, as NAME@VERSION or as a module id")->type_name("MODULE");
-  command->add_flag("--watch", *watch, "Follow it to its end");
+  auto* version =
+      command->add_option("--to", *to, "Earlier version, as NAME@VERSION or as a module id")->type_name("MODULE");
+  auto* follow = command->add_flag("--watch", *watch, "Follow it to its end");
+  add_repeated(*command, "--region", *regions, "Only this region returns; may be given several times", "NAME")
+      ->excludes(version)
+      ->excludes(follow);
   command->footer(
-      "Examples:\n  hotswap rollout rollback 3f2a91c4\n  hotswap rollout rollback 3f2a91c4 --to hello@1.0.0 --watch");
+      "Examples:\n  hotswap rollout rollback 3f2a91c4\n  hotswap rollout rollback 3f2a91c4 --to hello@1.0.0 --watch\n"
+      "  hotswap rollout rollback 3f2a91c4 --region us-east");
 }
 
 // A verb that takes nothing but the deployment.

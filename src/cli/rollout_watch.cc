@@ -302,6 +302,7 @@ void print_deployment(Context& context, const json::value& deployment) {
   sheet.add("Queued", text_of(deployment, "queuedAt"));
   sheet.add("Analysis", metrics_text(member(member(deployment, "analysis"), "last")));
   sheet.add("Error", text_of(deployment, "errorMessage"));
+  sheet.add("Returned", joined(member(deployment, "rolledBackRegions")));
   sheet.add("Ready on", joined(member(deployment, "succeededNodes")));
   sheet.add("Failed on", joined(member(deployment, "failedNodes")));
   sheet.add("Created", fmt::format("{} by {}", text_of(deployment, "createdAt"), text_of(deployment, "createdBy")));

@@ -4,12 +4,15 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "base/task.h"
+#include "model/scaling.h"
 #include "net/server.h"
 
 namespace hotswap::cli {
@@ -21,6 +24,21 @@ struct CommonSettings {
   std::filesystem::path data = "hotswap-data";
   std::size_t threads = 0;  // I/O threads; 0 = one for each processor that the process may use
   bool wasi03 = false;
+};
+
+// How many nodes each region shall have; see --help of `hotswap control`. Bounds are "N" or "REGION=N".
+struct ScalingSettings {
+  bool enabled = false;                // also where a webhook is given
+  double up_cpu = 70;                  // percent
+  std::int64_t up_after = 300;         // seconds
+  double up_modules = 800;             // on a node
+  double down_cpu = 30;                // percent; less than up_cpu
+  std::int64_t down_after = 900;       // seconds
+  std::int64_t cooldown = 300;         // seconds
+  std::vector<std::string> min_nodes;  // default 1
+  std::vector<std::string> max_nodes;  // default limits::kNodesPerRegion
+  std::string webhook;                 // http URL
+  std::string webhook_secret;
 };
 
 struct ControlSettings {
@@ -35,6 +53,8 @@ struct ControlSettings {
   std::int64_t unhealthy_after = 30;        // seconds of silence; at most limits::kUnhealthyCeiling
   int deployments_per_hour = limits::kDeploymentsPerHour;  // 0 = no limit
   std::int64_t credential_life = 86'400;                   // seconds
+  ScalingSettings scaling;
+  std::string prometheus_url;  // http; empty = the queries of analyses have no value
 };
 
 struct NodeSettings {
@@ -68,12 +88,18 @@ class RunningServer {
 
 class ControlServer : public RunningServer {
  public:
+  // ---- for whoever starts and stops nodes (see control::App). The server must run until these have returned.
+  virtual Task<Result<>> retire(NodeId node) = 0;
+  virtual Task<Result<>> remove(NodeId node) = 0;
+  [[nodiscard]] virtual Result<> enable(NodeId node) = 0;
   // A new join token's secret.
   [[nodiscard]] virtual Result<std::string> join_token(std::string description, std::chrono::seconds life) = 0;
 };
-// Returns when the API answers.
-[[nodiscard]] Result<std::unique_ptr<ControlServer>> start_control(const CommonSettings& common,
-                                                                   const ControlSettings& control);
+// Returns when the API answers. `on_scaling` is called on another thread with each decision that a region needs a node
+// more or less; it must return at once.
+[[nodiscard]] Result<std::unique_ptr<ControlServer>> start_control(
+    const CommonSettings& common, const ControlSettings& control,
+    std::function<void(const ScalingEvent&)> on_scaling = {});
 // `control` is the URL of a control plane; `join_token` may be empty for a node that joined before. Returns when the
 // gateway answers and serves what it served last, whether or not a control plane is in sight.
 struct Membership {

@@ -13,9 +13,10 @@ class SeparateControl final : public ControlServer {
  public:
   explicit SeparateControl(const CommonSettings& common) : ground_(common) {}
 
-  Result<> start(const CommonSettings& common, const ControlSettings& control) {
+  Result<> start(const CommonSettings& common, const ControlSettings& control,
+                 std::function<void(const ScalingEvent&)> on_scaling) {
     HS_CHECK(ground_.open(common, kDescribingInstances));
-    HS_CHECK(control_.open(ground_, common, control));
+    HS_CHECK(control_.open(ground_, common, control, std::move(on_scaling)));
     forwarder_.emplace(ground_.threads, ground_.clock, ground_.random, ground_.metrics);
     control_.app->mount(router_);
     router_.add("POST /api/v1/wasm/execute", [this](net::Exchange& exchange) { return execute(exchange); });
@@ -37,6 +38,10 @@ class SeparateControl final : public ControlServer {
     return ground_.on_first_thread(control_.app->create_join_token(
         {.description = std::move(description), .region = {}, .expiresInSeconds = life.count()}));
   }
+
+  Task<Result<>> retire(NodeId node) override { return control_.app->retire(std::move(node)); }
+  Task<Result<>> remove(NodeId node) override { return control_.app->remove(std::move(node)); }
+  Result<> enable(NodeId node) override { return ground_.on_first_thread(control_.app->enable(std::move(node))); }
 
   std::size_t stop() override {
     // Polls of nodes end with the control plane, before the server waits for what is in flight.
@@ -69,9 +74,10 @@ class SeparateControl final : public ControlServer {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> start_control(const CommonSettings& common, const ControlSettings& control) {
+Result<std::unique_ptr<ControlServer>> start_control(const CommonSettings& common, const ControlSettings& control,
+                                                     std::function<void(const ScalingEvent&)> on_scaling) {
   auto server = std::make_unique<SeparateControl>(common);
-  HS_CHECK(server->start(common, control));
+  HS_CHECK(server->start(common, control, std::move(on_scaling)));
   return server;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/server_options.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,11 +13,74 @@
 
 namespace hotswap::cli {
 
+// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
+using asio::experimental::awaitable_operators::operator||;
+
 void add_common_options(CLI::App& command, CommonSettings& settings) {
   command.add_option("--data", settings.data, "Folder of everything that is kept")->capture_default_str();
   command.add_option("--threads", settings.threads, "I/O threads; 0 = one for each processor")->capture_default_str();
   command.add_flag("--wasi03", settings.wasi03, "Accept modules that need WASI 0.3 (experimental in the engine)");
 }
+
+namespace {
+
+constexpr const char* kScaling = "Autoscaling";
+
+void add_seconds(CLI::App& command, const std::string& name, std::int64_t& value, std::int64_t least,
+                 const std::string& description) {
+  command.add_option(name, value, description)
+      ->check(CLI::Range(least, std::int64_t{limits::kScalingTimeMost.count()}))
+      ->capture_default_str()
+      ->group(kScaling);
+}
+
+void add_bounds(CLI::App& command, const std::string& name, std::vector<std::string>& words,
+                const std::string& description) {
+  command.add_option(name, words, description)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("N,…")
+      ->group(kScaling);
+}
+
+void add_scaling_options(CLI::App& command, ScalingSettings& settings) {
+  constexpr double kMostPercent = 100;
+  command
+      .add_flag(
+          "--autoscale", settings.enabled,
+          "Decide when a region needs a node more or less: an event, a metric, and what --scaling-webhook is told")
+      ->group(kScaling);
+  command.add_option("--scale-up-cpu", settings.up_cpu, "A node more where the CPU is above so many percent")
+      ->check(CLI::Range(0.0, kMostPercent))
+      ->capture_default_str()
+      ->group(kScaling);
+  add_seconds(command, "--scale-up-after", settings.up_after, 0, "for so many seconds");
+  command
+      .add_option("--scale-up-modules", settings.up_modules,
+                  "A node more where nodes hold more versions on average, in regions with --replicas")
+      ->check(CLI::Range(1.0, static_cast<double>(limits::kModulesPerCluster)))
+      ->capture_default_str()
+      ->group(kScaling);
+  command.add_option("--scale-down-cpu", settings.down_cpu, "A node less where the CPU is below so many percent")
+      ->check(CLI::Range(0.0, kMostPercent))
+      ->capture_default_str()
+      ->group(kScaling);
+  add_seconds(command, "--scale-down-after", settings.down_after, 0, "for so many seconds");
+  add_seconds(command, "--scale-cooldown", settings.cooldown, 1, "Seconds between two decisions for a region");
+  add_bounds(command, "--min-nodes", settings.min_nodes, "Nodes that a region keeps; REGION=N for one region");
+  add_bounds(command, "--max-nodes", settings.max_nodes, "Nodes that a region has at most; REGION=N for one region");
+  command.add_option("--scaling-webhook", settings.webhook, "Where each decision is sent as JSON; implies --autoscale")
+      ->type_name("URL")
+      ->group(kScaling);
+  command
+      .add_option("--scaling-webhook-secret", settings.webhook_secret,
+                  "Signs what is sent (HMAC-SHA256). $HOTSWAP_SCALING_WEBHOOK_SECRET does the same")
+      ->envname("HOTSWAP_SCALING_WEBHOOK_SECRET")
+      ->type_name("SECRET")
+      ->group(kScaling);
+}
+
+}  // namespace
 
 void add_control_options(CLI::App& command, ControlSettings& settings) {
   command
@@ -57,6 +122,11 @@ void add_control_options(CLI::App& command, ControlSettings& settings) {
                   "Seconds that a node's credential lives; it is renewed at two thirds")
       ->check(CLI::Range(std::int64_t{3}, std::int64_t{366} * 24 * 3600))
       ->capture_default_str();
+  command
+      .add_option("--prometheus-url", settings.prometheus_url,
+                  "Prometheus server that answers the queries of analyses, such as http://127.0.0.1:9090")
+      ->type_name("URL");
+  add_scaling_options(command, settings.scaling);
 }
 
 void add_node_options(CLI::App& command, NodeSettings& settings) {
@@ -78,6 +148,18 @@ struct StopSignals::Waiting {
 
 StopSignals::StopSignals() : waiting_(std::make_unique<Waiting>()) {}
 StopSignals::~StopSignals() = default;
+
+asio::io_context& StopSignals::context() { return waiting_->context; }
+
+void StopSignals::wait_during(Task<void> work) {
+  const auto both = [](asio::signal_set& signals, Task<void> meanwhile) -> Task<void> {
+    co_await (signals.async_wait(asio::use_awaitable) || std::move(meanwhile));
+  };
+  asio::co_spawn(waiting_->context, both(waiting_->signals, std::move(work)), [](const std::exception_ptr& thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
+  waiting_->context.run();
+}
 
 void StopSignals::wait() {
   waiting_->signals.async_wait([](const boost::system::error_code&, int) {});

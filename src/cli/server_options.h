@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <memory>
 
+#include "base/task.h"
 #include "cli/context.h"
 #include "cli/server.h"
 
@@ -21,6 +23,9 @@ class StopSignals {
   StopSignals();
   ~StopSignals();
   void wait();
+  // Runs `work` on this thread meanwhile. It must not end by itself; it is cancelled by the signal, and waited for.
+  void wait_during(Task<void> work);
+  [[nodiscard]] asio::io_context& context();
 
  private:
   struct Waiting;

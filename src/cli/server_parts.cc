@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <future>
 
 #include "base/json.h"
+#include "net/url.h"
 #include "node/kept_state.h"
 
 namespace hotswap::cli {
@@ -71,6 +73,58 @@ Result<std::string> forward_key_of(Ground& ground) {
   std::string key = new_uuid(ground.random);
   HS_CHECK(node::replace_file(file, key, kSecretMode));
   return key;
+}
+
+// "N" for every region, or "REGION=N".
+Result<> apply_bound(std::string_view option, const std::vector<std::string>& words, int scaling::Bounds::* bound,
+                     std::vector<control::RegionSetting>& regions) {
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    const std::string_view text = std::string_view(word).substr(equals == std::string::npos ? 0 : equals + 1);
+    int count = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
+    constexpr int kMost = static_cast<int>(limits::kNodesPerRegion);
+    if (code != std::errc() || end != text.data() + text.size() || count < 1 || count > kMost) {
+      return fail(ErrorKind::kInvalid, fmt::format("{} {}: a number of nodes from 1 to {}", option, word, kMost));
+    }
+    bool found = false;
+    for (auto& region : regions) {
+      if (equals != std::string::npos && region.region.str() != word.substr(0, equals)) continue;
+      region.nodes.*bound = count;
+      found = true;
+    }
+    if (!found) return fail(ErrorKind::kInvalid, fmt::format("{} {}: there is no such region", option, word));
+  }
+  return {};
+}
+
+Result<> apply_scaling(const ScalingSettings& settings, control::Options& options) {
+  HS_CHECK(apply_bound("--min-nodes", settings.min_nodes, &scaling::Bounds::minimum, options.regions));
+  HS_CHECK(apply_bound("--max-nodes", settings.max_nodes, &scaling::Bounds::maximum, options.regions));
+  for (const auto& region : options.regions) {
+    if (region.nodes.minimum <= region.nodes.maximum) continue;
+    return fail(ErrorKind::kInvalid, fmt::format("region {}: --min-nodes {} is more than --max-nodes {}",
+                                                 region.region.str(), region.nodes.minimum, region.nodes.maximum));
+  }
+  if (settings.down_cpu >= settings.up_cpu) {
+    return fail(ErrorKind::kInvalid, fmt::format("--scale-down-cpu {:g} must be less than --scale-up-cpu {:g}",
+                                                 settings.down_cpu, settings.up_cpu));
+  }
+  if (!settings.webhook.empty()) {
+    if (const auto url = net::parse_url(settings.webhook); !url) {
+      return fail(ErrorKind::kInvalid, "--scaling-webhook: " + url.error().detail);
+    }
+  }
+  options.scaling.enabled = settings.enabled || !settings.webhook.empty();
+  options.scaling.triggers = {.busy_percent = settings.up_cpu,
+                              .busy_for = std::chrono::seconds(settings.up_after),
+                              .many_modules = settings.up_modules,
+                              .idle_percent = settings.down_cpu,
+                              .idle_for = std::chrono::seconds(settings.down_after),
+                              .cooldown = std::chrono::seconds(settings.cooldown)};
+  options.scaling.webhook_url = settings.webhook;
+  options.scaling.webhook_secret = settings.webhook_secret;
+  return {};
 }
 
 std::vector<std::string> capabilities(const EngineOffers& offers) {
@@ -143,7 +197,8 @@ Result<ModuleDescription> EngineInspector::describe(std::string_view bytes) {
   return from_json_text<ModuleDescription>(text);
 }
 
-Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const ControlSettings& settings) {
+Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const ControlSettings& settings,
+                           std::function<void(const ScalingEvent&)> on_scaling) {
   HS_TRY(EngineOffers offers, from_json_text<EngineOffers>(ground.engine->offers()));
   inspector.emplace(*ground.engine, std::move(offers));
   sql.emplace("store", kStoreThreads);
@@ -161,6 +216,14 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
                       .unhealthy_after = std::chrono::seconds(settings.unhealthy_after)};
   options.deployments_per_hour = settings.deployments_per_hour;
   options.credential_life = std::chrono::seconds(settings.credential_life);
+  if (!settings.prometheus_url.empty()) {
+    if (const auto url = net::parse_url(settings.prometheus_url); !url) {
+      return fail(ErrorKind::kInvalid, "--prometheus-url: " + url.error().detail);
+    }
+  }
+  options.prometheus_url = settings.prometheus_url;
+  HS_CHECK(apply_scaling(settings.scaling, options));
+  options.scaling.on_decision = std::move(on_scaling);
   app.emplace(ground.threads.at(0).get_executor(), std::move(options),
               control::Parts{.store = *store,
                              .blobs = *blobs,

@@ -60,7 +60,8 @@ class EngineInspector final : public control::Inspector {
 
 // A control plane over its store and blobs.
 struct ControlSide {
-  [[nodiscard]] Result<> open(Ground& ground, const CommonSettings& common, const ControlSettings& settings);
+  [[nodiscard]] Result<> open(Ground& ground, const CommonSettings& common, const ControlSettings& settings,
+                              std::function<void(const ScalingEvent&)> on_scaling = {});
 
   std::optional<BlockingPool> sql;
   std::optional<EngineInspector> inspector;

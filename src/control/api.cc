@@ -20,6 +20,8 @@ Task<Result<>> call(const Nouns& nouns, net::Exchange& exchange, const Principal
     return (nouns.deployments.*Handler)(exchange, principal);
   } else if constexpr (requires { (nouns.nodes.*Handler)(exchange, principal); }) {
     return (nouns.nodes.*Handler)(exchange, principal);
+  } else if constexpr (requires { (nouns.scaling.*Handler)(exchange, principal); }) {
+    return (nouns.scaling.*Handler)(exchange, principal);
   } else if constexpr (requires { (nouns.protocol.*Handler)(exchange); }) {
     return (nouns.protocol.*Handler)(exchange);
   } else {
@@ -59,6 +61,7 @@ using Modules = ModulesApi;
 using Deployments = DeploymentsApi;
 using Nodes = NodesApi;
 using Protocol = NodeProtocol;
+using Scaling = ScalingApi;
 
 constexpr std::array kEndpoints{
     Endpoint{"POST /api/v1/wasm/modules", Access::developers, &call<&Modules::create>},
@@ -105,6 +108,9 @@ constexpr std::array kEndpoints{
     Endpoint{"POST /api/v1/wasm/nodes/{id}/reports", Access::nodes, &call<&Protocol::report>},
     Endpoint{"POST /api/v1/wasm/nodes/{id}/invocations", Access::nodes, &call<&Protocol::invocations>},
     Endpoint{"GET /api/v1/wasm/nodes/{id}/artifacts/{digest}", Access::nodes, &call<&Protocol::artifact>},
+
+    Endpoint{"GET /api/v1/wasm/scaling", Access::readers, &call<&Scaling::regions>},
+    Endpoint{"GET /api/v1/wasm/scaling/decisions", Access::readers, &call<&Scaling::decisions>},
 
     Endpoint{"GET /api/v1/wasm/routes", Access::readers, &call<&FleetApi::routes>},
     Endpoint{"GET /api/v1/wasm/traffic", Access::readers, &call<&FleetApi::traffic>},

@@ -10,6 +10,7 @@
 #include "control/modules_api.h"
 #include "control/node_protocol.h"
 #include "control/nodes_api.h"
+#include "control/scaling_api.h"
 #include "control/settings.h"
 #include "net/router.h"
 
@@ -22,6 +23,7 @@ struct Nouns {
   FleetApi& fleet;
   NodesApi& nodes;
   NodeProtocol& protocol;
+  ScalingApi& scaling;
 };
 
 // Adds every route of the table in api.cc. `options` and what `nouns` refers to must outlive the router.

@@ -1,6 +1,7 @@
 #include "control/app.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "control/api.h"
@@ -8,6 +9,7 @@
 #include "control/fleet.h"
 #include "control/publication.h"
 #include "control/registry.h"
+#include "control/scaler.h"
 #include "control/signal.h"
 #include "model/invocation.h"
 
@@ -22,6 +24,15 @@ std::vector<Region> regions_of(const Options& options) {
 
 // See Publication for why the clock.
 std::int64_t first_revision(const Clock& clock) { return clock.now().time_since_epoch().count() * 1000; }
+
+// nullptr where none is stated. Whoever starts the control plane has checked the URL.
+std::unique_ptr<Prometheus> prometheus_of(const asio::any_io_executor& home, const Options& options) {
+  if (options.prometheus_url.empty()) return nullptr;
+  auto made = Prometheus::create(home, options.prometheus_url);
+  if (made) return *std::move(made);
+  log::error("the queries of analyses cannot be asked", "", {{"error", made.error().detail}});
+  return nullptr;
+}
 
 }  // namespace
 
@@ -46,6 +57,7 @@ struct App::Wiring {
                      {.store = parts.store, .pool = parts.pool, .clock = parts.clock, .random = parts.random},
                      reported};
   Fleet fleet{home.executor(), options, publication, nodes, reported, parts.clock, parts.metrics};
+  std::unique_ptr<Prometheus> prometheus = prometheus_of(home.executor(), options);
   Driver driver{home.executor(),
                 options,
                 {.store = parts.store,
@@ -53,10 +65,19 @@ struct App::Wiring {
                  .clock = parts.clock,
                  .random = parts.random,
                  .tracer = parts.tracer,
-                 .metrics = parts.metrics},
+                 .metrics = parts.metrics,
+                 .prometheus = prometheus.get()},
                 publication,
                 fleet,
                 reported};
+  Webhook webhook{home.executor(),
+                  options.scaling,
+                  {.store = parts.store, .pool = parts.pool, .random = parts.random, .metrics = parts.metrics}};
+  Scaler scaler{home.executor(),
+                options,
+                {.store = parts.store, .pool = parts.pool, .clock = parts.clock, .metrics = parts.metrics},
+                fleet,
+                webhook};
   Registry registry{options,
                     {.store = parts.store,
                      .blobs = parts.blobs,
@@ -83,6 +104,7 @@ struct App::Wiring {
                          .blobs = parts.blobs,
                          .pool = parts.pool,
                          .transfers = transfers}};
+  ScalingApi scaling_api{{.home = home, .scaler = scaler, .store = parts.store, .pool = parts.pool}};
   int loops = 0;
 
   // A loop that stop() waits for.
@@ -99,9 +121,12 @@ struct App::Wiring {
     HS_CO_CHECK(co_await registry.recover());
     HS_CO_CHECK(co_await nodes.load());
     HS_CO_CHECK(co_await driver.load());
+    HS_CO_CHECK(co_await scaler.load());
     fleet.expect_registered();
     begin(driver.run());
     begin(fleet.watch());
+    begin(scaler.run());
+    begin(webhook.run());
     co_return Result<>{};
   }
 
@@ -109,6 +134,8 @@ struct App::Wiring {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     fleet.stop();
     driver.stop();
+    scaler.stop();
+    webhook.stop();
     while (loops > 0) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
     co_await home.alone();
   }
@@ -125,7 +152,8 @@ void App::mount(net::Router& router) {
                   .deployments = wiring_->deployments,
                   .fleet = wiring_->fleet_api,
                   .nodes = wiring_->nodes_api,
-                  .protocol = wiring_->protocol});
+                  .protocol = wiring_->protocol,
+                  .scaling = wiring_->scaling_api});
 }
 
 Task<Result<>> App::start() { co_return co_await wiring_->home.run(wiring_->start()); }
@@ -179,6 +207,39 @@ Task<Result<>> App::fetch(Digest digest, std::function<Result<>(std::span<const 
 
 Task<Result<>> App::count_invocations(std::vector<Store::InvocationCount> counts) {
   co_return co_await wiring_->parts.pool.run([&] { return wiring_->parts.store.add_invocations(counts); });
+}
+
+Task<Result<>> App::retire(NodeId node) {
+  co_return co_await wiring_->home.run([](Wiring& wiring, NodeId id) -> Task<Result<>> {
+    HS_CO_CHECK(co_await wiring.nodes.drain(id));
+    const auto until = std::chrono::steady_clock::now() + limits::kRetireDeadline;
+    for (;;) {
+      const auto seen = wiring.reported.count();
+      HS_CO_TRY(const bool drained, wiring.fleet.drained(id));
+      if (drained) co_return Result<>{};
+      if (std::chrono::steady_clock::now() >= until) break;
+      co_await wiring.reported.wait(seen, until);
+    }
+    HS_CO_CHECK(co_await wiring.nodes.set_enabled(id, true));
+    co_return fail(ErrorKind::kDeadline, fmt::format("what node {} holds could not be moved within {} s", id.str(),
+                                                     limits::kRetireDeadline.count()));
+  }(*wiring_, std::move(node)));
+}
+
+Task<Result<>> App::enable(NodeId node) {
+  co_return co_await wiring_->home.run([](Wiring& wiring, NodeId id) -> Task<Result<>> {
+    if (wiring.nodes.find(id) == nullptr) co_return Result<>{};
+    HS_CO_CHECK(co_await wiring.nodes.set_enabled(id, true));
+    co_return Result<>{};
+  }(*wiring_, std::move(node)));
+}
+
+Task<Result<>> App::remove(NodeId node) {
+  co_return co_await wiring_->home.run([](Wiring& wiring, NodeId id) -> Task<Result<>> {
+    HS_CO_CHECK(co_await wiring.nodes.remove(id));
+    wiring.fleet.forget(id);
+    co_return Result<>{};
+  }(*wiring_, std::move(node)));
 }
 
 }  // namespace hotswap::control

@@ -65,6 +65,15 @@ class App {
   Task<Result<>> fetch(Digest digest, std::function<Result<>(std::span<const std::byte>)> sink);
   Task<Result<>> count_invocations(std::vector<Store::InvocationCount> counts);
 
+  // ---- for whoever starts and stops nodes
+  // Drains a node, and returns when nothing is sent to it any more and the nodes of its region know. Where that takes
+  // longer than limits::kRetireDeadline the node is enabled again, and this is kDeadline.
+  Task<Result<>> retire(NodeId node);
+  // A node that is about to be started again, and may have been drained before; one that is not known is fine.
+  Task<Result<>> enable(NodeId node);
+  // Forgets a node that has ended.
+  Task<Result<>> remove(NodeId node);
+
  private:
   struct Wiring;
   std::unique_ptr<Wiring> wiring_;

@@ -186,6 +186,15 @@ class FlakyStore final : public Store {
   }
   Result<JoinToken> join_token(const std::string& id) override { return store_->join_token(id); }
   Result<std::vector<JoinToken>> join_tokens() override { return store_->join_tokens(); }
+  Result<std::int64_t> add_scaling_event(const ScalingEvent& event, bool tell) override {
+    if (fault_.exchange(Fault::none) == Fault::lose_change) return fail(ErrorKind::kUnavailable, "connection lost");
+    return store_->add_scaling_event(event, tell);
+  }
+  Result<Page<ScalingEvent>> scaling_events(const ScalingQuery& query) override {
+    return store_->scaling_events(query);
+  }
+  Result<std::optional<ScalingEvent>> untold_scaling_event() override { return store_->untold_scaling_event(); }
+  Result<> scaling_event_told(std::int64_t sequence) override { return store_->scaling_event_told(sequence); }
   Result<> ping() override { return store_->ping(); }
 
  private:
@@ -362,7 +371,9 @@ class Platform {
 struct Conduct {
   bool makes_ready = true;  // otherwise versions stay in Compiling
   bool routes = true;       // otherwise it never reports newer routes
-  std::string fails;        // reason with which every new version fails
+  std::string fails = {};   // reason with which every new version fails
+  std::string ill = {};     // how every later health check fails
+  bool checks = true;       // otherwise it never runs a health check again
   bool leaves = false;      // says so
 };
 
@@ -466,6 +477,16 @@ class TestNode {
       } else if (conduct_.makes_ready) {
         row.state = VersionState::Ready;
         ready_.insert(version.moduleId.str());
+        checked_[version.moduleId.str()] = {version.checkNumber, ""};
+      }
+      if (row.state == VersionState::Ready) {
+        auto& [number, failure] = checked_[version.moduleId.str()];
+        if (conduct_.checks && version.checkNumber != 0 && version.checkNumber != number) {
+          number = version.checkNumber;
+          failure = conduct_.ill;
+        }
+        row.checkNumber = number;
+        row.checkFailure = failure;
       }
       report.versions.push_back(std::move(row));
     }
@@ -490,6 +511,7 @@ class TestNode {
   std::condition_variable changed_;
   DesiredState state_;
   std::set<std::string> ready_;
+  std::map<std::string, std::pair<std::int64_t, std::string>> checked_;  // number and failure of the last check
   std::int64_t routed_ = 0;
   std::atomic<bool> may_leave_{false};
   std::atomic<int> unready_routes_{0};

@@ -106,6 +106,7 @@ TEST(Creating, RefusesWhatCannotBeDeployed) {
       {{{"targetNodes", json::array{"node-9"}}}, 400, "no node node-9 is connected"},
       {{{"targetRegions", local}, {"http", {{"pathPrefix", "no-slash"}}}}, 400, "http.pathPrefix"},
       {{{"targetRegions", local}, {"healthCheck", {{"timeoutSeconds", 0}}}}, 400, "healthCheck.timeoutSeconds"},
+      {{{"targetRegions", local}, {"healthCheck", {{"httpPath", "/up"}}}}, 400, "healthCheck.httpPath"},
   };
   for (const auto& c : cases) {
     const Reply reply = platform.post(std::string(kDeployments), request(c.fields));

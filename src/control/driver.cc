@@ -1,5 +1,7 @@
 #include "control/driver.h"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -62,6 +64,18 @@ void log_events(const std::vector<Event>& events, const Deployment& deployment) 
   }
 }
 
+// Of the current step.
+std::vector<std::string> queries_of(const Deployment& deployment) {
+  std::vector<std::string> queries;
+  if (deployment.step >= static_cast<int>(deployment.plan.size())) return queries;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
+  if (!step.analysis) return queries;
+  for (const auto& metric : step.analysis->metrics) {
+    if (metric.query) queries.push_back(*metric.query);
+  }
+  return queries;
+}
+
 constexpr TimePoint kNever = TimePoint::max();
 constexpr std::chrono::milliseconds kStoreRetry{1000};
 
@@ -96,10 +110,12 @@ Task<void> Driver::run() {
                                               std::chrono::milliseconds(0), limits::kPrepareDeadline);
     co_await reported_.wait(seen, std::chrono::steady_clock::now() + pause);
   }
+  while (asking_ > 0) co_await reported_.wait(reported_.count(), std::chrono::steady_clock::time_point::max());
 }
 
 void Driver::stop() {
   stopping_ = true;
+  if (parts_.prometheus != nullptr) parts_.prometheus->stop();
   reported_.notify();
   events_.notify();
 }
@@ -128,6 +144,7 @@ Task<TimePoint> Driver::advance(DeploymentId id) {
     if (found == unfinished_.end()) co_return kNever;
     Unfinished& rollout = found->second;
     if (rollout.stored.deployment.status != DeploymentStatus::InProgress) co_return kNever;
+    if (!answered(id, rollout)) co_return kNever;
     const rollout::RolloutState state = co_await facts(rollout);
     const auto decision = rollout::decide(state, fleet_.reports(), parts_.clock.now());
     if (const auto* wait = std::get_if<rollout::Wait>(&decision)) co_return wait->until;
@@ -141,11 +158,39 @@ Task<TimePoint> Driver::advance(DeploymentId id) {
   co_return kNever;
 }
 
+bool Driver::answered(const DeploymentId& id, Unfinished& rollout) {
+  if (parts_.prometheus == nullptr || options_.samples) return true;
+  const Deployment& deployment = rollout.stored.deployment;
+  const auto due = rollout::measurement_due(deployment);
+  if (!due || parts_.clock.now() < *due || (rollout.answers && rollout.answers->asked_at >= *due)) return true;
+  auto queries = queries_of(deployment);
+  if (queries.empty()) return true;
+  if (!std::exchange(rollout.asking, true)) {
+    ++asking_;
+    asio::co_spawn(home_, ask_queries(id, std::move(queries)), [](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
+  }
+  return false;
+}
+
+Task<void> Driver::ask_queries(DeploymentId id, std::vector<std::string> queries) {
+  const TimePoint asked_at = parts_.clock.now();
+  auto given = co_await parts_.prometheus->ask(std::move(queries));
+  --asking_;
+  if (const auto found = unfinished_.find(id); found != unfinished_.end()) {
+    found->second.asking = false;
+    found->second.answers = {asked_at, std::move(given)};
+  }
+  reported_.notify();
+}
+
 Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
   const Deployment& deployment = rollout.stored.deployment;
   rollout::RolloutState state{.tenant = rollout.stored.tenant,
                               .deployment = deployment,
                               .step_revision = std::max(rollout.step_revision, publication_.lifted()),
+                              .check_number = rollout.check_number,
                               .watched_since = rollout.watched_since};
   const TimePoint now = parts_.clock.now();
   for (const auto& id : rollout::asked_about(deployment)) {
@@ -169,13 +214,19 @@ Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
       if (version.moduleId != deployment.moduleId) question.baseline.push_back(version.moduleId);
     }
   }
-  for (const auto& metric : step.analysis->metrics) {
-    if (metric.query) question.queries.push_back(*metric.query);
-  }
+  question.queries = queries_of(deployment);
   if (options_.samples) {
     state.samples = co_await options_.samples(std::move(question));
   } else {
     state.samples = fleet_.samples(question);
+    if (rollout.answers) {
+      state.samples.queries = rollout.answers->given.values;
+      state.samples.query_problems = rollout.answers->given.problems;
+    } else if (parts_.prometheus == nullptr) {
+      for (const auto& query : question.queries) {
+        state.samples.query_problems[query] = "no Prometheus server is known: start with --prometheus-url";
+      }
+    }
   }
   co_return state;
 }
@@ -248,6 +299,7 @@ Task<Result<>> Driver::save(TenantDeployment& stored, const Transition& transiti
 void Driver::publish(const Transition& transition, Unfinished& rollout) {
   const Deployment& deployment = transition.change.deployment;
   const bool over = finished(deployment.status);
+  if (const auto number = ask_for_check(publication_, deployment, rollout.versions)) rollout.check_number = *number;
   Publication::Change change = publication_change(transition.change, rollout.versions);
   rollout.step_revision = publication_.apply(std::move(change));
   fleet_.published();

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/trace.h"
 #include "control/fleet.h"
+#include "control/prometheus.h"
 #include "control/publication.h"
 #include "control/settings.h"
 #include "control/signal.h"
@@ -30,6 +31,7 @@ class Driver {
     Random& random;
     Tracer& tracer;
     Metrics& metrics;
+    Prometheus* prometheus = nullptr;  // answers the queries of analyses
   };
   Driver(asio::any_io_executor home, const Options& options, Parts parts, Publication& publication, Fleet& fleet,
          Signal& reported);
@@ -68,6 +70,13 @@ class Driver {
     TenantDeployment stored;
     std::vector<SharedVersion> versions;  // the one it brings and those before; empty while Pending
     std::int64_t step_revision = 0;
+    std::int64_t check_number = 0;  // that the nodes were given last
+    struct Answers {
+      TimePoint asked_at;
+      QueryAnswers given;
+    };
+    std::optional<Answers> answers;  // to the queries of the current step, or of an earlier one
+    bool asking = false;
     TimePoint watched_since;
     TraceContext trace;
     Span span;
@@ -77,6 +86,10 @@ class Driver {
   Task<TimePoint> pass();
   Task<TimePoint> advance(DeploymentId id);
   Task<rollout::RolloutState> facts(const Unfinished& rollout);
+  // Whether the queries of a measurement that is due have been answered; asks them where they have not. Nothing waits
+  // for the answers but the deployment that they are for.
+  bool answered(const DeploymentId& id, Unfinished& rollout);
+  Task<void> ask_queries(DeploymentId id, std::vector<std::string> queries);
   Task<Result<>> act(Unfinished& rollout, const rollout::Decision& decision);
   Task<bool> start_queued();
   Task<Result<>> save(TenantDeployment& stored, const Transition& transition);
@@ -120,16 +133,23 @@ class Driver {
     Deployment deployment;
     std::int64_t revision = 0;  // of the desired state with the routes before
   };
-  Task<Result<RolledBack>> exchange_back(TenantDeployment stored, std::optional<ModuleId> target,
-                                         std::vector<SharedVersion> versions, Cause why);
+  // What a rollback was asked for, in terms of the deployment as it stands.
+  struct WayBack {
+    std::optional<ModuleId> target;
+    std::vector<Region> regions;  // that return
+    bool some = false;            // only those that were named
+  };
+  static Result<WayBack> way_back(const Deployment& deployment, const RollbackRequest& request);
+  Task<Result<RolledBack>> exchange_back(TenantDeployment stored, WayBack way, std::vector<SharedVersion> versions,
+                                         Cause why);
   // Makes the versions that a rollback leads to ready on the nodes.
-  Task<Result<std::vector<SharedVersion>>> hold_versions(TenantDeployment stored, std::optional<ModuleId> target);
+  Task<Result<std::vector<SharedVersion>>> hold_versions(TenantDeployment stored, WayBack way);
   void release(const std::string& key);
   Task<Result<>> check_target(TenantDeployment stored, ModuleId target);
   Task<Result<std::vector<SharedVersion>>> kept_versions(TenantId tenant, std::vector<ModuleId> ids);
   Result<bool> all_ready(const std::vector<rollout::TargetNode>& nodes, const std::vector<SharedVersion>& versions,
                          std::int64_t revision) const;
-  Result<> check_rollback(const TenantDeployment& stored, const std::optional<ModuleId>& target) const;
+  Result<> check_rollback(const TenantDeployment& stored, const WayBack& way) const;
   Task<void> settle(std::vector<Region> regions, std::int64_t revision);
 
   asio::any_io_executor home_;
@@ -141,6 +161,7 @@ class Driver {
   Signal events_;
   Turnstile turnstile_;
   bool stopping_ = false;
+  int asking_ = 0;
   std::map<DeploymentId, Unfinished> unfinished_;
   std::map<DeploymentId, TenantId> doubtful_;
   Counter& executed_;

@@ -61,6 +61,7 @@ void Driver::take_up(TenantDeployment stored, const Versions& versions) {
   for (const auto& route : deployment.routesBefore) {
     for (const auto& id : versions_of(route)) keep(id, false);
   }
+  if (const auto number = ask_for_check(publication_, deployment, rollout.versions)) rollout.check_number = *number;
   rollout.step_revision = publication_.apply(
       {.put = {},
        .drop = {},

@@ -115,6 +115,11 @@ Result<std::vector<Region>> Driver::regions_of_nodes(const std::vector<NodeId>& 
 
 Result<Deployment> Driver::draft(const Principal& principal, DeploymentRequest request, const Module& module) const {
   HS_CHECK(rollout::check_strategy(request.strategy, request.strategyConfig));
+  if (request.healthCheck.enabled && request.healthCheck.httpPath && !module.httpHandler) {
+    return fail_fields({{"healthCheck.httpPath", fmt::format("{} is no HTTP handler: leave it out, and state "
+                                                             "functionName",
+                                                             module.moduleId.str())}});
+  }
   const bool by_node = request.targetNodes && !request.targetNodes->empty();
   HS_TRY(auto asked, by_node ? regions_of_nodes(*request.targetNodes) : resolve_regions(request));
   const bool all = std::ranges::find(request.targetRegions, Region("all")) != request.targetRegions.end();

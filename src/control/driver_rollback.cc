@@ -18,9 +18,14 @@ bool held_by_nodes(const Deployment& deployment) {
   return deployment.status == DeploymentStatus::InProgress || deployment.status == DeploymentStatus::Paused;
 }
 
-std::vector<ModuleId> versions_before(const Deployment& deployment) {
+bool among(const std::vector<Region>& regions, const Region& region) {
+  return std::ranges::find(regions, region) != regions.end();
+}
+
+std::vector<ModuleId> versions_before(const Deployment& deployment, const std::vector<Region>& regions) {
   std::vector<ModuleId> ids;
   for (const auto& route : deployment.routesBefore) {
+    if (!among(regions, route.region)) continue;
     for (auto& id : versions_of(route)) {
       if (std::ranges::find(ids, id) == ids.end()) ids.push_back(std::move(id));
     }
@@ -37,15 +42,46 @@ const VersionReport* find_report(const NodeReport& report, const DesiredVersion&
 
 }  // namespace
 
-Result<> Driver::check_rollback(const TenantDeployment& stored, const std::optional<ModuleId>& target) const {
+Result<Driver::WayBack> Driver::way_back(const Deployment& deployment, const RollbackRequest& request) {
+  if (!request.regions) {
+    // To a version that is named, every region; otherwise those that did not return yet.
+    return WayBack{.target = request.toModuleId,
+                   .regions = request.toModuleId ? deployment.targetRegions : regions_left(deployment)};
+  }
+  std::vector<FieldError> errors;
+  if (request.toModuleId) errors.push_back({"regions", "cannot be stated together with toModuleId"});
+  if (request.regions->empty()) errors.push_back({"regions", "must name at least one region of the deployment"});
+  std::vector<Region> regions;
+  for (std::size_t i = 0; i < request.regions->size(); ++i) {
+    const Region& region = (*request.regions)[i];
+    if (!among(deployment.targetRegions, region)) {
+      errors.push_back(
+          {fmt::format("regions[{}]", i), fmt::format("{} is not a target region of this deployment", region.str())});
+    }
+    if (!among(deployment.rolledBackRegions, region) && !among(regions, region)) regions.push_back(region);
+  }
+  if (!errors.empty()) return fail_fields(std::move(errors));
+  return WayBack{.target = {}, .regions = std::move(regions), .some = true};
+}
+
+Result<> Driver::check_rollback(const TenantDeployment& stored, const WayBack& way) const {
   const Deployment& deployment = stored.deployment;
   if (deployment.status == DeploymentStatus::Cancelled) {
     return fail(ErrorKind::kConflict, fmt::format("deployment {} was cancelled: there is nothing to roll back",
                                                   deployment.deploymentId.str()));
   }
-  if (finished(deployment.status)) HS_CHECK(check_alone(stored.tenant, deployment));
-  if (target || !changed_routes(deployment)) return {};
+  if (way.some && deployment.status == DeploymentStatus::Pending) {
+    return fail(ErrorKind::kConflict, fmt::format("deployment {} was not executed: there is nothing to roll back",
+                                                  deployment.deploymentId.str()));
+  }
+  if (finished(deployment.status)) {
+    Deployment returning = deployment;
+    returning.targetRegions = way.regions;
+    HS_CHECK(check_alone(stored.tenant, returning));
+  }
+  if (way.target || !changed_routes(deployment)) return {};
   for (const auto& route : deployment.routesBefore) {
+    if (!among(way.regions, route.region)) continue;
     const Route* other = publication_.bound_elsewhere(route);
     if (other == nullptr || route.http == deployment.http) continue;
     return fail(ErrorKind::kConflict,
@@ -112,12 +148,12 @@ void Driver::release(const std::string& key) {
   fleet_.published();
 }
 
-Task<Result<std::vector<SharedVersion>>> Driver::hold_versions(TenantDeployment stored,
-                                                               std::optional<ModuleId> target) {
+Task<Result<std::vector<SharedVersion>>> Driver::hold_versions(TenantDeployment stored, WayBack way) {
+  const auto& regions = way.regions;
   HS_CO_TRY(auto versions,
-            co_await kept_versions(stored.tenant, target ? std::vector{*target} : versions_before(stored.deployment)));
+            co_await kept_versions(
+                stored.tenant, way.target ? std::vector{*way.target} : versions_before(stored.deployment, regions)));
   if (versions.empty()) co_return versions;
-  const auto& regions = stored.deployment.targetRegions;
   const std::string key = hold_key(stored.deployment.deploymentId);
   Publication::Change change;
   change.hold[key] = {.regions = regions, .versions = versions};
@@ -160,10 +196,11 @@ Task<void> Driver::settle(std::vector<Region> regions, std::int64_t revision) {
 }
 
 // The exchange itself, in one transaction. `stored` must be what the store holds.
-Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, std::optional<ModuleId> target,
+Task<Result<Driver::RolledBack>> Driver::exchange_back(TenantDeployment stored, WayBack way,
                                                        std::vector<SharedVersion> versions, Cause why) {
   const DeploymentId id = stored.deployment.deploymentId;
-  const auto transition = rolled_back(stored, target, std::move(why));
+  const auto transition = way.some ? regions_rolled_back(stored, way.regions, std::move(why))
+                                   : rolled_back(stored, way.target, std::move(why));
   HS_CO_CHECK(co_await save(stored, transition));
   Unfinished ended;
   ended.versions = std::move(versions);
@@ -182,31 +219,33 @@ Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, 
                                           TraceContext trace) {
   Span span = parts_.tracer.start("wasm.deployment.rollback", trace);
   span.attribute("deploymentId", id.str());
-  const std::optional<ModuleId> target = request.toModuleId;
   std::optional<RolledBack> done;
+  std::vector<Region> regions;
   while (!done) {
     HS_CO_CHECK(check_running());
     HS_CO_TRY(const TenantDeployment stored, co_await find(principal.tenant, id));
     span.attribute("moduleId", stored.deployment.moduleId.str());
-    if (stored.deployment.status == DeploymentStatus::RolledBack && stored.deployment.rolledBackTo == target) {
-      co_return stored.deployment;
-    }
-    HS_CO_CHECK(check_rollback(stored, target));
-    if (target) HS_CO_CHECK(co_await check_target(stored, *target));
-    const bool to_prepare = target || (changed_routes(stored.deployment) && !held_by_nodes(stored.deployment));
+    HS_CO_TRY(const WayBack way, way_back(stored.deployment, request));
+    const bool whole = stored.deployment.status == DeploymentStatus::RolledBack;
+    if (whole && stored.deployment.rolledBackTo == way.target) co_return stored.deployment;
+    if (way.some && way.regions.empty()) co_return stored.deployment;
+    HS_CO_CHECK(check_rollback(stored, way));
+    if (way.target) HS_CO_CHECK(co_await check_target(stored, *way.target));
+    const bool to_prepare = way.target || (changed_routes(stored.deployment) && !held_by_nodes(stored.deployment));
     std::vector<SharedVersion> versions;
     if (to_prepare) {
-      HS_CO_TRY(versions, co_await hold_versions(stored, target));
+      HS_CO_TRY(versions, co_await hold_versions(stored, way));
     }
 
     const auto turn = co_await turnstile_.enter();
     auto now = co_await find(principal.tenant, id);
-    Result<> allowed = now ? check_rollback(*now, target) : Result<>(std::unexpected(now.error()));
+    Result<> allowed = now ? check_rollback(*now, way) : Result<>(std::unexpected(now.error()));
     // The driver may have taken a step meanwhile: then look again.
     if (allowed && now->revision == stored.revision) {
-      auto exchanged = co_await exchange_back(*std::move(now), target, versions, cause(principal.user, trace));
+      auto exchanged = co_await exchange_back(*std::move(now), way, versions, cause(principal.user, trace));
       if (exchanged) {
         done = *std::move(exchanged);
+        regions = way.regions;
       } else {
         allowed = std::unexpected(std::move(exchanged).error());
       }
@@ -214,7 +253,7 @@ Task<Result<Deployment>> Driver::rollback(Principal principal, DeploymentId id, 
     if (!versions.empty()) release(hold_key(id));
     if (!allowed) co_return std::unexpected(std::move(allowed).error());
   }
-  co_await settle(done->deployment.targetRegions, done->revision);
+  co_await settle(std::move(regions), done->revision);
   co_return std::move(done->deployment);
 }
 

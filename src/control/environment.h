@@ -4,6 +4,7 @@
 #include <boost/describe.hpp>
 
 #include "base/id.h"
+#include "scaling/scaling.h"
 
 namespace hotswap::control {
 
@@ -13,7 +14,8 @@ BOOST_DESCRIBE_ENUM(Environment, development, staging, production)
 struct RegionSetting {
   Region region;
   Environment environment = Environment::development;
-  int replicas = 0;  // copies of each module, 1–3; 0 = on every node
+  int replicas = 0;         // copies of each module, 1–3; 0 = on every node
+  scaling::Bounds nodes{};  // that autoscaling keeps to
 };
 
 }  // namespace hotswap::control

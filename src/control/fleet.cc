@@ -420,6 +420,57 @@ Result<std::vector<Peer>> Fleet::serving(const Wanted& wanted) {
   return peers;
 }
 
+scaling::Figures Fleet::figures(const Region& region) const {
+  const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
+  const bool everywhere = setting == options_.regions.end() || setting->replicas == 0;
+  scaling::Figures figures;
+  double cpu = 0;
+  double modules = 0;
+  int reporting = 0;
+  for (const auto& [id, node] : nodes_) {
+    const NodeRecord* record = registry_.find(id);
+    if (node.region != region || condition(node) == NodeCondition::Unhealthy || record == nullptr ||
+        !record->isEnabled || record->draining) {
+      continue;
+    }
+    ++figures.nodes;
+    const auto view = reports_.find(id);
+    if (view == reports_.end() || !view->second.health) continue;
+    ++reporting;
+    cpu += view->second.health->processCpuPercent.value_or(view->second.health->cpuUsagePercent);
+    modules +=
+        static_cast<double>(std::ranges::count(view->second.versions, VersionState::Ready, &VersionReport::state));
+  }
+  if (reporting == 0) return figures;
+  figures.cpu = cpu / reporting;
+  // Where every node holds everything, one node more would hold as many; where some are yet to report, nobody knows.
+  if (!everywhere && reporting == figures.nodes) figures.modules = modules / reporting;
+  return figures;
+}
+
+Result<bool> Fleet::drained(const NodeId& id) {
+  if (stopping_) return stopping();
+  const auto found = nodes_.find(id);
+  const NodeRecord* record = registry_.find(id);
+  if (found == nodes_.end() || record == nullptr) {
+    return fail(ErrorKind::kNotFound, fmt::format("there is no node {}", id.str()));
+  }
+  if (!record->draining) return false;
+  const Region& region = found->second.region;
+  const auto is_pinned = [&](const auto& version) {
+    return std::ranges::find(record->pins, Pin{version.tenant, version.moduleId}) != record->pins.end();
+  };
+  if (!std::ranges::all_of(states_.state(id, region)->versions, is_pinned)) return false;
+  const auto view = reports_.find(id);
+  if (view == reports_.end() || !std::ranges::all_of(view->second.versions, is_pinned)) return false;
+  return std::ranges::all_of(nodes_, [&](const auto& entry) {
+    const auto& [other, node] = entry;
+    if (node.region != region || condition(node) == NodeCondition::Unhealthy) return true;
+    const auto report = reports_.find(other);
+    return report == reports_.end() || report->second.routedRevision >= states_.revision(other, region);
+  });
+}
+
 void Fleet::update_gauges() {
   unplaced_.set(static_cast<double>(states_.unplaced()));
   count_.set(static_cast<double>(nodes_.size()));

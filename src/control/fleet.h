@@ -117,6 +117,11 @@ class Fleet {
   [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
   // For a person who looks: the nodes report faster for a while, as far as their number allows.
   [[nodiscard]] std::vector<TrafficRow> watched_traffic(const TenantId& tenant);
+  // What autoscaling looks at.
+  [[nodiscard]] scaling::Figures figures(const Region& region) const;
+  // Whether a draining node serves nothing any more that is not pinned to it, and the nodes of its region know.
+  // kUnavailable once the control plane is stopping.
+  [[nodiscard]] Result<bool> drained(const NodeId& id);
   void update_gauges();
 
  private:

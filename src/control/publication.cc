@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "rollout/decide.h"
+
 namespace hotswap::control {
 
 SharedVersion desired_version(const TenantId& tenant, const Module& module) {
@@ -76,6 +78,13 @@ std::shared_ptr<const DesiredState> Publication::state(const Region& region) {
   const auto list = [&](const SharedVersion& version) {
     if (listed.emplace(version->tenant.str(), version->moduleId.str()).second) built->versions.push_back(*version);
   };
+  // What a rollout holds comes first: it says how the version is checked, which a route's does not.
+  for (const auto& [key, hold] : holds_) {
+    if (std::ranges::find(hold.regions, region) == hold.regions.end()) continue;
+    for (const auto& version : hold.versions) {
+      if (version->healthCheck || version->checkNumber != 0) list(version);
+    }
+  }
   for (const auto& [key, routed] : state.routes) {
     for (const auto& version : routed.versions) list(version);
     built->routes.push_back(routed.route);
@@ -139,6 +148,19 @@ const Route* Publication::bound_elsewhere(const Route& route) const {
   return nullptr;
 }
 
+std::optional<std::int64_t> ask_for_check(Publication& publication, const Deployment& deployment,
+                                          std::vector<SharedVersion>& versions) {
+  if (!rollout::checks(deployment)) return std::nullopt;
+  const std::int64_t number = publication.next_revision();
+  for (auto& version : versions) {
+    if (version->moduleId != deployment.moduleId) continue;
+    auto asked = std::make_shared<DesiredVersion>(*version);
+    asked->checkNumber = number;
+    version = std::move(asked);
+  }
+  return number;
+}
+
 Publication::Change publication_change(const DeploymentChange& change, const std::vector<SharedVersion>& versions) {
   Publication::Change made;
   made.drop = change.dropRoutes;
@@ -150,6 +172,7 @@ Publication::Change publication_change(const DeploymentChange& change, const std
       if (found == versions.end()) continue;
       auto plain = std::make_shared<DesiredVersion>(**found);
       plain->healthCheck.reset();
+      plain->checkNumber = 0;
       routed.versions.push_back(std::move(plain));
     }
     made.put.push_back(std::move(routed));

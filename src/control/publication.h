@@ -89,6 +89,13 @@ class Publication {
   std::map<std::string, Hold> holds_;
 };
 
+// Where the deployment's current step is a Check: asks the nodes for another run of the health check of the version
+// that it brings, one of `versions`, which are published next. Returns the number of that run; nullopt where nothing
+// was asked. Each call asks for a run of its own: what a check said before a pause, a retry or a restart says nothing
+// about now.
+std::optional<std::int64_t> ask_for_check(Publication& publication, const Deployment& deployment,
+                                          std::vector<SharedVersion>& versions);
+
 // What a saved change of a deployment means for the nodes: its routes, and what it holds until it has ended. `versions`
 // are the one that it brings and those before, which its routes may lead to.
 [[nodiscard]] Publication::Change publication_change(const DeploymentChange& change,

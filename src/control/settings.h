@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/limits.h"
@@ -13,6 +14,19 @@
 #include "net/http.h"
 
 namespace hotswap::control {
+
+// How many nodes each region shall have (source 002, "Auto-Scaling Triggers"). Bounds stand with each region.
+struct ScalingOptions {
+  bool enabled = false;
+  scaling::Triggers triggers{};
+  std::chrono::milliseconds look_every = limits::kScalingLook;
+  // Where each decision is sent, http only; empty = nowhere. Bodies are signed where there is a secret.
+  std::string webhook_url{};
+  std::string webhook_secret{};
+  std::chrono::milliseconds webhook_retry = limits::kWebhookRetry;
+  // Called with each decision after it was stored. Must return at once.
+  std::function<void(const ScalingEvent&)> on_decision{};
+};
 
 struct Options {
   bool wasi03 = false;      // accept modules that need WASI 0.3
@@ -37,6 +51,9 @@ struct Options {
   int deployments_per_hour = limits::kDeploymentsPerHour;
   // What an analysis looks at. Absent: what the nodes report.
   SampleSource samples{};
+  ScalingOptions scaling{};
+  // Of a Prometheus server, http only, which is asked the queries of an analysis; empty: they have no value.
+  std::string prometheus_url{};
   std::size_t download_threads = 4;  // binaries being sent at once; others wait
   // Who calls. One fixed Admin until identity comes.
   std::function<Result<Principal>(net::Exchange&)> identify = [](net::Exchange&) -> Result<Principal> {

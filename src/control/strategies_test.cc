@@ -223,6 +223,42 @@ TEST_F(Rollouts, RollingMovesNodeByNode) {
   EXPECT_THAT(platform.routes().at(0).onNodes, IsEmpty());
 }
 
+constexpr std::string_view kRolling = R"({"batchDurationSeconds": 0})";
+
+TEST_F(Rollouts, ABatchIsCheckedAgainAfterItsSwitchAndAnIllOneAsksAPerson) {
+  node.behave({.ill = "it cannot reach its database"});
+  const std::string id = begin(with("Rolling", kRolling));
+  const auto paused = wait_status(id, DeploymentStatus::Paused);
+  EXPECT_EQ(paused.plan.at(static_cast<std::size_t>(paused.step)).kind, StepKind::Check);
+  EXPECT_THAT(paused.pauseReason.value_or(""), HasSubstr("node-1 is not healthy: it cannot reach its database"));
+  // What was reported before is not taken for what is asked now.
+  EXPECT_EQ(platform.verb(id, "resume").status, 200U);
+  wait_status(id, DeploymentStatus::Paused);
+  node.behave({});
+  EXPECT_EQ(platform.verb(id, "resume").status, 200U);
+  EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
+}
+
+TEST_F(Rollouts, ACheckThatIsNotRunIsWaitedForAndAskedForAgainByTheNextControlPlane) {
+  node.behave({.checks = false});
+  const std::string id = begin(with("Rolling", kRolling));
+  const auto checking = platform.wait(id, [](const Deployment& now) {
+    return now.step < static_cast<int>(now.plan.size()) &&
+           now.plan[static_cast<std::size_t>(now.step)].kind == StepKind::Check;
+  });
+  ASSERT_EQ(checking.status, DeploymentStatus::InProgress);
+  ASSERT_TRUE(node.wait([](const DesiredState& state) {
+    return std::ranges::any_of(state.versions, [](const auto& version) { return version.checkNumber != 0; });
+  }));
+  node.disconnect();
+  platform.stop();
+  platform.start();
+  EXPECT_EQ(platform.deployment(id).status, DeploymentStatus::InProgress);
+  node.connect(platform);
+  node.behave({});
+  EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
+}
+
 Options measured(rollout::Samples samples) {
   Options options;
   options.samples = [samples](SampleQuestion) -> Task<rollout::Samples> { co_return samples; };

@@ -88,6 +88,18 @@ bool changed_elsewhere(const Deployment& deployment, const std::vector<Region>& 
   return false;
 }
 
+// Whether the routes of any of these may be others than those before.
+bool changed_in(const Deployment& deployment, const std::vector<Region>& regions) {
+  if (deployment.leftRoutes) return !regions.empty();  // who knows which
+  const auto done = std::min(deployment.plan.size(), static_cast<std::size_t>(deployment.step) + 1);
+  return std::any_of(deployment.plan.begin(), deployment.plan.begin() + static_cast<std::ptrdiff_t>(done),
+                     [&regions](const Step& step) {
+                       return changes_routes(step.kind) && std::ranges::any_of(step.regions, [&](const Region& region) {
+                                return std::ranges::find(regions, region) != regions.end();
+                              });
+                     });
+}
+
 json::object trouble(const std::string& reason, const std::vector<NodeId>& nodes) {
   return {{"reason", reason}, {"failedNodes", to_json(nodes)}};
 }
@@ -178,6 +190,7 @@ Transition started(const TenantDeployment& from, Cause cause) {
     deployment.succeededNodes.clear();
     deployment.promotedFully = deployment.aborting = false;
     deployment.rolledBackTo.reset();
+    deployment.rolledBackRegions.clear();
     transition.event(EventType::DeploymentRetried, {{"from", enum_name(from.deployment.status)}});
   }
   transition.event(EventType::DeploymentStarted, {{"steps", deployment.plan.size()}});
@@ -240,6 +253,7 @@ Transition taken_back(const TenantDeployment& from, const rollout::RollBack& why
   if (!why.regions.empty() && changed_elsewhere(deployment, why.regions)) {
     end(transition, DeploymentStatus::Failed);
     return_routes(transition, why.regions);
+    deployment.rolledBackRegions = why.regions;
     auto detail = trouble(why.reason, why.nodes);
     detail["rolledBackRegions"] = to_json(why.regions);
     transition.event(EventType::DeploymentFailed, std::move(detail));
@@ -347,10 +361,34 @@ Transition rolled_back(const TenantDeployment& from, const std::optional<ModuleI
     transition.event(EventType::RoutesChanged, {{"routes", to_json(transition.change.putRoutes)}});
     detail["toModuleId"] = version->str();
   } else {
-    return_routes(transition);
+    return_routes(transition, regions_left(from.deployment));
   }
   transition.event(EventType::DeploymentRolledBack, std::move(detail));
   return transition;
+}
+
+Transition regions_rolled_back(const TenantDeployment& from, const std::vector<Region>& regions, Cause cause) {
+  Transition transition(from, std::move(cause));
+  Deployment& deployment = transition.deployment();
+  deployment.rolledBackRegions.insert(deployment.rolledBackRegions.end(), regions.begin(), regions.end());
+  return_routes(transition, regions);
+  if (!changed_in(deployment, regions_left(deployment))) {
+    end(transition, DeploymentStatus::RolledBack);
+  } else if (from.deployment.status != DeploymentStatus::Completed) {
+    end(transition, DeploymentStatus::Failed);
+    deployment.errorMessage = "rolled back in some regions by " + transition.cause.by;
+  }
+  transition.event(EventType::DeploymentRolledBack,
+                   {{"automatic", false}, {"from", enum_name(from.deployment.status)}, {"regions", to_json(regions)}});
+  return transition;
+}
+
+std::vector<Region> regions_left(const Deployment& deployment) {
+  std::vector<Region> left = deployment.targetRegions;
+  std::erase_if(left, [&](const Region& region) {
+    return std::ranges::find(deployment.rolledBackRegions, region) != deployment.rolledBackRegions.end();
+  });
+  return left;
 }
 
 bool changed_routes(const Deployment& deployment) {

@@ -62,8 +62,14 @@ struct Transition {
 [[nodiscard]] Transition promoted_fully(const TenantDeployment& from, Cause cause);
 // Back to the routes before: at once, or stage by stage where the plan has stages to go back through.
 [[nodiscard]] Transition aborted(const TenantDeployment& from, bool gradually, Cause cause);
-// To the routes before, or all traffic to `version`.
+// To the routes before, in the regions that have not returned yet; or all traffic of all regions to `version`.
 [[nodiscard]] Transition rolled_back(const TenantDeployment& from, const std::optional<ModuleId>& version, Cause cause);
+// The routes of these regions alone return. Where others keep the new version, a deployment that was under way has
+// Failed, and one that was Completed stays so.
+[[nodiscard]] Transition regions_rolled_back(const TenantDeployment& from, const std::vector<Region>& regions,
+                                             Cause cause);
+// The target regions that did not return by themselves yet.
+[[nodiscard]] std::vector<Region> regions_left(const Deployment& deployment);
 
 // Whether the routes may be others than those before: a step that changes them has begun, in this try or an earlier
 // one.

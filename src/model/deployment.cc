@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 
 namespace hotswap {
 namespace {
+
+constexpr int kLeastStatus = 100;
+constexpr int kMostStatus = 599;
 
 template <class Tag>
 void check_names(const std::vector<Id<Tag>>& names, std::string_view member,
@@ -52,6 +56,14 @@ std::vector<FieldError> validate_check(const HealthCheck& check, const std::stri
     }
     if (!is_plain_text(text)) rules.broken(member, "must be UTF-8 text without NUL");
   }
+  if (check.httpPath) {
+    const std::string& target = *check.httpPath;
+    const bool sendable = std::ranges::all_of(target, [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
+    rules.require(target.starts_with('/') && sendable && target.size() <= limits::kDescriptionBytes, "httpPath",
+                  fmt::format("must be a path such as \"/health\", percent-encoded, of at most {} bytes",
+                              limits::kDescriptionBytes));
+  }
+  rules.range("httpStatus", check.httpStatus, kLeastStatus, kMostStatus);
   rules.range("timeoutSeconds", check.timeoutSeconds, 1, 60);
   rules.range("successThreshold", check.successThreshold, 1, 10);
   rules.range("failureThreshold", check.failureThreshold, 1, 10);

@@ -22,11 +22,14 @@ BOOST_DESCRIBE_ENUM(DeploymentStatus, Pending, InProgress, Paused, Completed, Fa
          status == DeploymentStatus::RolledBack || status == DeploymentStatus::Cancelled;
 }
 
-// Run by the node against a fresh instance before a version is ready (source 000, HealthCheckConfig). Where the module
-// exports no such function, the check is skipped, and the event says so.
+// Run by the node against a fresh instance before a version is ready, and again by each Check step (source 000,
+// HealthCheckConfig). Where the module exports no such function, the check is skipped, and the report says so.
 struct HealthCheck {
   std::string functionName = "health_check";  // '_' and '-' match each other
   std::string expectedResult = "OK";
+  // HTTP handlers: asked by GET in place of the function. Begins with '/'; absent = the function is called.
+  std::optional<std::string> httpPath = {};
+  int httpStatus = 200;      // 100–599, that the handler must answer with
   int timeoutSeconds = 5;    // 1–60
   int successThreshold = 1;  // consecutive, 1–10
   int failureThreshold = 3;  // consecutive, 1–10
@@ -34,9 +37,10 @@ struct HealthCheck {
   bool operator==(const HealthCheck&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(HealthCheck, (),
-                      (functionName, expectedResult, timeoutSeconds, successThreshold, failureThreshold, enabled))
+                      (functionName, expectedResult, httpPath, httpStatus, timeoutSeconds, successThreshold,
+                       failureThreshold, enabled))
 
-// Prepare: the nodes make the version ready. Check: they report it ready once more. Shift, Preview, Shadow: routes
+// Prepare: the nodes make the version ready. Check: they run its health check once more. Shift, Preview, Shadow: routes
 // change, and the nodes take them. Hold: time passes, figures are measured, a person may be asked. Retire: the version
 // before stays ready for a time.
 enum class StepKind { Prepare, Check, Shift, Preview, Shadow, Hold, Retire };
@@ -113,10 +117,11 @@ struct Deployment {
   std::optional<TimePoint> queuedAt;  // executed, and waiting for its turn, while Pending
   std::optional<TimePoint> pausedAt;
   std::optional<std::string> pauseReason;
-  std::optional<int> promotedStep;       // the hold that a person ended
-  bool promotedFully = false;            // holds end at once
-  bool aborting = false;                 // the rest of the plan leads back
-  std::optional<ModuleId> rolledBackTo;  // where a rollback named the version
+  std::optional<int> promotedStep;             // the hold that a person ended
+  bool promotedFully = false;                  // holds end at once
+  bool aborting = false;                       // the rest of the plan leads back
+  std::optional<ModuleId> rolledBackTo;        // where a rollback named the version
+  std::vector<Region> rolledBackRegions = {};  // that returned while others kept the new version
   bool operator==(const Deployment&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Deployment, (),
@@ -124,7 +129,8 @@ BOOST_DESCRIBE_STRUCT(Deployment, (),
                        progressPercent, succeededNodes, failedNodes, healthCheck, http, createdAt, createdBy, startedAt,
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
                        step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, onConflict,
-                       queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo))
+                       queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo,
+                       rolledBackRegions))
 
 // What a client states.
 struct DeploymentRequest {

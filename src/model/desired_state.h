@@ -24,10 +24,12 @@ struct DesiredVersion {
   bool httpHandler = false;  // exports wasi:http's handler
   ResourceLimits limits;
   std::optional<HealthCheck> healthCheck;
+  // Of the check that shall be run: another number than the last one asks for another run. No number is used twice.
+  std::int64_t checkNumber = 0;
   bool operator==(const DesiredVersion&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredVersion, (),
-                      (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck))
+                      (tenant, moduleId, name, digest, sizeBytes, kind, httpHandler, limits, healthCheck, checkNumber))
 
 // A route of the node's region that other nodes serve, for as long as this one does not: requests for it are sent on to
 // one of them.
@@ -92,9 +94,13 @@ struct VersionReport {
   ModuleId moduleId;
   VersionState state = VersionState::Fetching;
   std::string reason;  // why it failed, or what was skipped
+  // The last check that was run, and how it failed ("" = it did not). A version whose later check failed stays Ready:
+  // it may be routed.
+  std::int64_t checkNumber = 0;
+  std::string checkFailure = {};
   bool operator==(const VersionReport&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(VersionReport, (), (tenant, moduleId, state, reason))
+BOOST_DESCRIBE_STRUCT(VersionReport, (), (tenant, moduleId, state, reason, checkNumber, checkFailure))
 
 struct NodeReport {
   NodeId nodeId;

@@ -381,6 +381,24 @@ INSTANTIATE_TEST_SUITE_P(
            r.healthCheck.functionName.clear();
          },
          {}},
+        {"CheckOfAPath",
+         [](auto& r) {
+           r.healthCheck.httpPath = "/up?deep=%20";
+           r.healthCheck.httpStatus = 599;
+         },
+         {}},
+        {"CheckOfNoPath",
+         [](auto& r) {
+           r.healthCheck.httpPath = "up";
+           r.healthCheck.httpStatus = 99;
+         },
+         {"healthCheck.httpPath", "healthCheck.httpStatus"}},
+        {"CheckOfAPathWithALineBreak",
+         [](auto& r) {
+           r.healthCheck.httpPath = "/up HTTP/1.1\r\nx: y";
+           r.healthCheck.httpStatus = 600;
+         },
+         {"healthCheck.httpPath", "healthCheck.httpStatus"}},
         {"BadBinding", [](auto& r) { r.http = HttpBinding{"x:1", "x"}; }, {"http.host", "http.pathPrefix"}},
     }),
     [](const auto& info) { return info.param.name; });

@@ -54,14 +54,17 @@ BOOST_DESCRIBE_STRUCT(NodeDescription, (),
 struct NodeHealth {
   bool isHealthy = true;
   int modulesLoaded = 0;
-  double cpuUsagePercent = 0;  // of all processors together, 0–100
+  double cpuUsagePercent = 0;  // of all processors together, 0–100, by whatever runs on the machine
+  // Of the processors that the node's process may use, by that process alone: the load that more nodes take off it.
+  std::optional<double> processCpuPercent{};
   std::int64_t memoryUsageMB = 0;
   std::int64_t diskUsageGB = 0;
   double networkMbps = 0;  // received and sent
   bool operator==(const NodeHealth&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(NodeHealth, (),
-                      (isHealthy, modulesLoaded, cpuUsagePercent, memoryUsageMB, diskUsageGB, networkMbps))
+                      (isHealthy, modulesLoaded, cpuUsagePercent, processCpuPercent, memoryUsageMB, diskUsageGB,
+                       networkMbps))
 
 // Since the process started (NodeMetrics).
 struct NodeMetrics {

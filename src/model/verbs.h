@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "base/json.h"
 
@@ -21,7 +22,9 @@ BOOST_DESCRIBE_STRUCT(AbortRequest, (), (gradual))
 
 struct RollbackRequest {
   std::optional<ModuleId> toModuleId;  // an earlier version that is still kept; absent: the routes before
+  // Only these of the deployment's regions return, and the others keep the new version. Not with toModuleId.
+  std::optional<std::vector<Region>> regions;
 };
-BOOST_DESCRIBE_STRUCT(RollbackRequest, (), (toModuleId))
+BOOST_DESCRIBE_STRUCT(RollbackRequest, (), (toModuleId, regions))
 
 }  // namespace hotswap

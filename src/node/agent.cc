@@ -9,9 +9,10 @@
 
 #include <algorithm>
 
+#include "base/backoff.h"
 #include "base/log.h"
+#include "net/local_exchange.h"
 #include "node/agent_parts.h"
-#include "node/backoff.h"
 
 namespace hotswap::node {
 
@@ -133,10 +134,13 @@ void Agent::reconcile(DesiredState desired) {
     const Key key{version.tenant, version.moduleId};
     if (const auto found = held_.find(key); found != held_.end()) {
       wanted.insert(*found);
+      ask_for_check(found->second, version);
       continue;
     }
     auto held = std::make_shared<Held>();
     held->desired = version;
+    held->check = version.healthCheck;
+    held->check_asked = version.checkNumber;
     wanted.emplace(key, held);
     ++preparing_;
     asio::co_spawn(home_, prepare(held), asio::detached);
@@ -151,6 +155,34 @@ void Agent::reconcile(DesiredState desired) {
   changed();
 }
 
+// A version that is still being prepared is checked by that.
+void Agent::ask_for_check(const std::shared_ptr<Held>& held, const DesiredVersion& version) {
+  if (version.checkNumber == 0 || version.checkNumber == held->check_asked) return;
+  held->check = version.healthCheck;
+  held->check_asked = version.checkNumber;
+  if (!held->ready || std::exchange(held->checking, true)) return;
+  ++preparing_;
+  asio::co_spawn(home_, check_again(held), asio::detached);
+}
+
+Task<void> Agent::check_again(std::shared_ptr<Held> held) {
+  while (held->wanted && !stopping_ && held->check_run != held->check_asked) {
+    const std::int64_t number = held->check_asked;
+    Result<std::string> note{""};
+    if (held->check && held->check->enabled) note = co_await check_health(held->ready->workload, *held->check);
+    held->check_run = number;
+    held->check_failure = note ? "" : note.error().detail;
+    if (note) continue;
+    log::warning("health check failed", "",
+                 {{"moduleId", held->desired.moduleId.str()},
+                  {"nodeId", options_.node.nodeId.str()},
+                  {"error", held->check_failure}});
+  }
+  held->checking = false;
+  --preparing_;
+  changed();
+}
+
 void Agent::changed() {
   dirty_ = true;
   wake_.cancel();
@@ -162,8 +194,12 @@ Task<void> Agent::prepare(std::shared_ptr<Held> held) {
   span.attribute("moduleId", desired.moduleId.str());
   Result<std::string> note{""};
   auto workload = co_await load(held);
-  if (workload && desired.healthCheck && desired.healthCheck->enabled) {
-    note = co_await check_health(**workload, *desired.healthCheck);
+  // Another run that is asked for meanwhile is one more.
+  for (bool again = workload.has_value(); again;) {
+    const std::int64_t number = held->check_asked;
+    if (held->check && held->check->enabled) note = co_await check_health(*workload, *held->check);
+    held->check_run = number;
+    again = note && held->check_asked != number;
   }
   if (!workload || !note) {
     held->state = VersionState::Failed;
@@ -226,42 +262,54 @@ Task<Result<std::string>> Agent::fetch(const Held& held) {
   }
 }
 
-Task<Result<std::string>> Agent::check_health(Workload& workload, const HealthCheck& check) {
+Task<Result<std::string>> Agent::check_health(std::shared_ptr<Workload> workload, HealthCheck check) {
   std::string name = check.functionName;
-  std::string last = "no try was made";
   int successes = 0;
   int failures = 0;
   for (bool first = true; successes < check.successThreshold; first = false) {
     asio::steady_timer timer(home_, std::chrono::seconds(check.timeoutSeconds));
-    auto outcome = co_await (workload.invoke({.function = name, .params = "[]"}, nullptr) ||
+    auto outcome = co_await ((check.httpPath ? ask_path(workload, check) : ask_function(workload, check, name)) ||
                              timer.async_wait(asio::use_awaitable));
-    if (outcome.index() == 1) {
-      last = fmt::format("no answer within {} s", check.timeoutSeconds);
-    } else if (auto& result = std::get<0>(outcome); !result) {
-      if (result.error().kind == ErrorKind::kNotFound) {
-        if (first && name == check.functionName) {
-          name = other_spelling(name);
-          continue;
-        }
-        co_return fmt::format("health check skipped: the module exports no {}", check.functionName);
-      }
-      last = result.error().detail;
-    } else if (result->failure) {
-      last = result->message;
-    } else if (matches(result->value, check.expectedResult)) {
+    Result<> answer = fail(ErrorKind::kDeadline, fmt::format("no answer within {} s", check.timeoutSeconds));
+    if (auto* given = std::get_if<0>(&outcome)) answer = std::move(*given);
+    if (answer) {
       ++successes;
       failures = 0;
       continue;
-    } else {
-      last = fmt::format("expected {}, got {}", check.expectedResult, result->value);
+    }
+    if (!check.httpPath && answer.error().kind == ErrorKind::kNotFound) {
+      if (first && name == check.functionName) {
+        name = other_spelling(name);
+        continue;
+      }
+      co_return fmt::format("health check skipped: the module exports no {}", check.functionName);
     }
     successes = 0;
     if (++failures >= check.failureThreshold) {
-      co_return fail(ErrorKind::kUpstream, fmt::format("health check {} failed {} times: {}", name, failures, last));
+      co_return fail(ErrorKind::kUpstream, fmt::format("health check {} failed {} times: {}",
+                                                       check.httpPath.value_or(name), failures, answer.error().detail));
     }
     co_await sleep_for(home_, limits::kHealthCheckRetry);
   }
   co_return std::string("healthy");
+}
+
+// kNotFound where there is no such function.
+Task<Result<>> Agent::ask_function(std::shared_ptr<Workload> workload, HealthCheck check, std::string name) {
+  HS_CO_TRY(const auto outcome, co_await workload->invoke({.function = name, .params = "[]"}, nullptr));
+  if (outcome.failure) co_return fail(ErrorKind::kUpstream, outcome.message);
+  if (matches(outcome.value, check.expectedResult)) co_return Result<>{};
+  co_return fail(ErrorKind::kUpstream, fmt::format("expected {}, got {}", check.expectedResult, outcome.value));
+}
+
+Task<Result<>> Agent::ask_path(std::shared_ptr<Workload> workload, HealthCheck check) {
+  if (!workload->serves_http()) co_return fail(ErrorKind::kUnprocessable, "the module is no HTTP handler");
+  net::LocalExchange exchange(*check.httpPath, "health-check", parts_.tracer.root(false), limits::kHealthReplyBytes);
+  HS_CO_TRY(const auto outcome, co_await workload->serve(exchange, 0));
+  if (outcome.failure) co_return fail(ErrorKind::kUpstream, outcome.message);
+  if (!exchange.complete()) co_return fail(ErrorKind::kUpstream, "the handler's reply was cut");
+  if (exchange.status() == static_cast<unsigned>(check.httpStatus)) co_return Result<>{};
+  co_return fail(ErrorKind::kUpstream, fmt::format("expected status {}, got {}", check.httpStatus, exchange.status()));
 }
 
 // One publication for all changes that came together.

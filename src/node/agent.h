@@ -85,9 +85,15 @@ class Agent {
   Task<void> introduce();
   void reconcile(DesiredState desired);
   Task<void> prepare(std::shared_ptr<Held> held);
+  void ask_for_check(const std::shared_ptr<Held>& held, const DesiredVersion& version);
   Task<Result<std::shared_ptr<Workload>>> load(const std::shared_ptr<Held>& held);
   Task<Result<std::string>> fetch(const Held& held);
-  Task<Result<std::string>> check_health(Workload& workload, const HealthCheck& check);
+  // What the report says of a healthy version.
+  Task<Result<std::string>> check_health(std::shared_ptr<Workload> workload, HealthCheck check);
+  Task<Result<>> ask_function(std::shared_ptr<Workload> workload, HealthCheck check, std::string name);
+  Task<Result<>> ask_path(std::shared_ptr<Workload> workload, HealthCheck check);
+  // Runs the health check of a version that is ready for as long as another run is asked for.
+  Task<void> check_again(std::shared_ptr<Held> held);
   Task<void> publish_changes();
   [[nodiscard]] std::shared_ptr<const RouteTable> next_table();
   Task<void> keep();

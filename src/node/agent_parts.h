@@ -15,6 +15,12 @@ struct Agent::Held {
   std::string reason;
   std::shared_ptr<ReadyVersion> ready;
   bool wanted = true;
+  // Which run of the health check is asked for, and which was the last (DesiredVersion::checkNumber).
+  std::optional<HealthCheck> check;
+  std::int64_t check_asked = 0;
+  std::int64_t check_run = 0;
+  std::string check_failure;
+  bool checking = false;
 };
 
 }  // namespace hotswap::node

@@ -2,10 +2,10 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "node/agent.h"
 #include "node/agent_parts.h"
-#include "node/backoff.h"
 
 namespace hotswap::node {
 
@@ -36,7 +36,9 @@ Task<void> Agent::send_reports() {
 std::vector<VersionReport> Agent::version_reports() const {
   std::vector<VersionReport> versions;
   versions.reserve(held_.size());
-  for (const auto& [key, held] : held_) versions.push_back({key.first, key.second, held->state, held->reason});
+  for (const auto& [key, held] : held_) {
+    versions.push_back({key.first, key.second, held->state, held->reason, held->check_run, held->check_failure});
+  }
   return versions;
 }
 

@@ -1,14 +1,19 @@
 #include "node/machine.h"
 
+#include <sched.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
+
+#include "base/limits.h"
 
 namespace hotswap::node {
 namespace {
@@ -20,6 +25,20 @@ constexpr double kBitsInMegabit = 1e6;
 std::string read_file(const char* path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Of all threads of this process.
+std::chrono::nanoseconds process_time() {
+  timespec time{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// That this process may use.
+int processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
 struct Disk {
@@ -102,25 +121,36 @@ NodeHardware hardware(const std::filesystem::path& data) {
   return found;
 }
 
-NodeHealth Machine::sample() {
-  NodeHealth health;
-  const SteadyPoint now = clock_.steady();
+void Machine::measure(SteadyPoint now) {
   const auto times = parse_stat(read_file("/proc/stat")).value_or(times_);
+  const auto process = process_time();
   const std::uint64_t network = parse_net_dev(read_file("/proc/net/dev"));
   if (at_) {
     const double seconds = std::chrono::duration<double>(now - *at_).count();
+    rates_ = {};
     if (times.all > times_.all) {
-      health.cpuUsagePercent =
-          100.0 * static_cast<double>(times.busy - times_.busy) / static_cast<double>(times.all - times_.all);
+      rates_.cpu = 100.0 * static_cast<double>(times.busy - times_.busy) / static_cast<double>(times.all - times_.all);
     }
+    const double busy = std::chrono::duration<double>(process - process_time_).count();
+    rates_.process_cpu = std::clamp(100.0 * busy / seconds / processors(), 0.0, 100.0);
     // An interface that went away takes its counters with it.
-    if (seconds > 0 && network >= network_bytes_) {
-      health.networkMbps = static_cast<double>(network - network_bytes_) * 8 / kBitsInMegabit / seconds;
+    if (network >= network_bytes_) {
+      rates_.network = static_cast<double>(network - network_bytes_) * 8 / kBitsInMegabit / seconds;
     }
   }
   at_ = now;
   times_ = times;
+  process_time_ = process;
   network_bytes_ = network;
+}
+
+NodeHealth Machine::sample() {
+  const SteadyPoint now = clock_.steady();
+  if (!at_ || now - *at_ >= limits::kRateWindow) measure(now);
+  NodeHealth health;
+  health.cpuUsagePercent = rates_.cpu;
+  health.processCpuPercent = rates_.process_cpu;
+  health.networkMbps = rates_.network;
   if (const auto memory = parse_meminfo(read_file("/proc/meminfo"))) {
     health.memoryUsageMB = (memory->total_kib - memory->available_kib) / kKiBInMiB;
   }

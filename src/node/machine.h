@@ -32,14 +32,24 @@ class Machine {
  public:
   // `data` is the folder whose file system is watched.
   Machine(const Clock& clock, std::filesystem::path data) : clock_(clock), data_(std::move(data)) {}
-  // Rates are of the time since the last call, and zero at the first.
+  // Rates are of the time since the last call, and zero at the first. Where that was just now they are as they were:
+  // too little happened to tell.
   [[nodiscard]] NodeHealth sample();
 
  private:
+  struct Rates {
+    double cpu = 0;
+    std::optional<double> process_cpu;
+    double network = 0;
+  };
+  void measure(SteadyPoint now);
+
   const Clock& clock_;
   std::filesystem::path data_;
+  Rates rates_;
   std::optional<SteadyPoint> at_;
   ProcessorTimes times_;
+  std::chrono::nanoseconds process_time_{0};
   std::uint64_t network_bytes_ = 0;
 };
 

@@ -34,10 +34,32 @@ TEST(MachineFigures, ComeFromThisMachine) {
   const auto health = machine.sample();
   EXPECT_GT(health.memoryUsageMB, 0);
   EXPECT_EQ(health.cpuUsagePercent, 0);
+  EXPECT_FALSE(health.processCpuPercent);
   const auto hard = hardware("/");
   EXPECT_GT(hard.cpuCores, 0);
   EXPECT_GT(hard.totalMemoryMB, 0);
   EXPECT_EQ(hard.operatingSystem, "Linux");
+}
+
+TEST(MachineFigures, RatesAreOfAWindowWorthTheName) {
+  ManualClock clock{TimePoint()};
+  Machine machine(clock, "/");
+  std::ignore = machine.sample();
+  // Whatever this process used of its processors, by a clock on which no time or hardly any has passed.
+  const std::clock_t begun = std::clock();
+  while (std::clock() - begun < CLOCKS_PER_SEC / 50) {
+  }
+  clock.advance(limits::kRateWindow);
+  const auto busy = machine.sample();
+  ASSERT_TRUE(busy.processCpuPercent);
+  EXPECT_GT(*busy.processCpuPercent, 0);
+  EXPECT_LE(*busy.processCpuPercent, 100);
+  clock.advance(limits::kRateWindow / 2);
+  EXPECT_EQ(machine.sample().processCpuPercent, busy.processCpuPercent);
+  clock.advance(std::chrono::hours(1));
+  const auto idle = machine.sample();
+  ASSERT_TRUE(idle.processCpuPercent);
+  EXPECT_LT(*idle.processCpuPercent, *busy.processCpuPercent);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A workload for tests of routing and of the agent: answers with its own name.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,7 @@ class TestWorkload final : public Workload {
     }
     ++health_checks;
     if (answer_.empty()) co_return fail(ErrorKind::kNotFound, "no health check");
+    if (ill) co_return fail(ErrorKind::kUpstream, "it is ill");
     co_return CallOutcome{.failure = {},
                           .value = '"' + answer_ + '"',
                           .message = {},
@@ -26,10 +28,20 @@ class TestWorkload final : public Workload {
                           .stderr_text = {},
                           .usage = {}};
   }
-  Task<Result<CallOutcome>> serve(net::Exchange&, std::size_t) override { co_return CallOutcome{}; }
+  Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t) override {
+    ++health_checks;
+    asked = exchange.target();
+    std::ignore = co_await exchange.reply(status, "text/plain", "up");
+    co_return CallOutcome{};
+  }
   [[nodiscard]] bool serves_http() const noexcept override { return http_; }
 
+  // Of the agent's thread; a test reads them after the report of what it waits for.
   int health_checks = 0;
+  std::string asked;
+  // Set by tests, at any time.
+  std::atomic<bool> ill{false};
+  std::atomic<unsigned> status{200};
 
  private:
   std::string answer_;

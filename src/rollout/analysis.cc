@@ -135,7 +135,9 @@ std::string lacking(const Asked& asked) {
     return has < least ? fmt::format("{} of {} requests of {}", has, least, of) : std::string();
   };
   if (asked.metric.metric == MetricKind::query) {
-    return asked.samples.queries.contains(*asked.metric.query) ? "" : "the query gave no value";
+    if (asked.samples.queries.contains(*asked.metric.query)) return "";
+    const auto problem = asked.samples.query_problems.find(*asked.metric.query);
+    return problem == asked.samples.query_problems.end() ? "the query gave no value" : problem->second;
   }
   if (asked.metric.metric == MetricKind::shadowMismatch) {
     return few("the shadow", asked.samples.shadow.compared);
@@ -251,7 +253,8 @@ Measurement measure(const AnalysisConfig& config, const Samples& samples, int lo
         if (!result.reason.empty()) result.reason += "; ";
         result.reason += verdict.reason;
       }
-    } else {
+    } else if (metric.metric != MetricKind::query || !samples.query_problems.contains(metric.query.value_or(""))) {
+      // More requests will not help a query that failed.
       measurement.enough = false;
     }
     measurement.results.push_back(std::move(result));

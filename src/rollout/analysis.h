@@ -35,10 +35,11 @@ struct ShadowSample {
 
 // Since the current step began.
 struct Samples {
-  VersionSample candidate;                // the version that is brought
-  VersionSample baseline;                 // those in place, together
-  ShadowSample shadow;                    // the candidate's answers beside the baseline's
-  std::map<std::string, double> queries;  // PromQL text → its value; absent where it gave none
+  VersionSample candidate;                            // the version that is brought
+  VersionSample baseline;                             // those in place, together
+  ShadowSample shadow;                                // the candidate's answers beside the baseline's
+  std::map<std::string, double> queries;              // PromQL text → its value; absent where it gave none
+  std::map<std::string, std::string> query_problems;  // why it gave none
   bool operator==(const Samples&) const = default;
 };
 

@@ -35,8 +35,11 @@ class Measuring : public testing::TestWithParam<Case> {};
 
 TEST_P(Measuring, AnswersFromTheFigures) {
   const AnalysisConfig config{.metrics = {GetParam().metric}};
-  const Samples samples{
-      .candidate = GetParam().candidate, .baseline = GetParam().baseline, .shadow = {}, .queries = {{"q", 7}}};
+  const Samples samples{.candidate = GetParam().candidate,
+                        .baseline = GetParam().baseline,
+                        .shadow = {},
+                        .queries = {{"q", 7}},
+                        .query_problems = {}};
   const auto measured = measure(config, samples, 1, GetParam().question);
   EXPECT_EQ(measured.outcome, GetParam().expected) << measured.results[0].reason;
 }
@@ -94,7 +97,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(MeasuringOften, DemandsMoreOfEachLook) {
   const AnalysisConfig config{.metrics = {tolerance(MetricKind::errorRate, 0)}};
-  const Samples samples{.candidate = sample(1000, 24), .baseline = sample(1000, 8), .shadow = {}, .queries = {}};
+  const Samples samples{
+      .candidate = sample(1000, 24), .baseline = sample(1000, 8), .shadow = {}, .queries = {}, .query_problems = {}};
   EXPECT_EQ(measure(config, samples, 1).outcome, kBad);
   EXPECT_EQ(measure(config, samples, 50).outcome, kOpen);
 }
@@ -152,6 +156,20 @@ TEST(Counting, AddsUpWhatMeasurementsSaid) {
   EXPECT_EQ(run.successes, 1);
   EXPECT_EQ(run.failures, 1);
   EXPECT_EQ(run.lastAt, at);
+}
+
+TEST(MeasuringQueries, AQueryThatFailedIsInconclusiveForItsReasonAndCounts) {
+  AnalysisMetric metric = threshold(MetricKind::query, 5);
+  metric.query = "q";
+  const AnalysisConfig config{.metrics = {metric}};
+  Samples samples;
+  samples.query_problems["q"] = "Prometheus did not answer";
+  const auto failed = measure(config, samples, 1);
+  EXPECT_EQ(failed.outcome, AnalysisOutcome::inconclusive);
+  EXPECT_EQ(failed.results[0].reason, "Prometheus did not answer");
+  EXPECT_TRUE(failed.enough);
+  // There may be a value later.
+  EXPECT_FALSE(measure(config, {}, 1).enough);
 }
 
 }  // namespace

@@ -44,6 +44,24 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
   return verdict;
 }
 
+// As prepared(), and healthy by the run of the check that this step asked for.
+Verdict checked(const RolloutState& state, const Step& step, const FleetReports& reports) {
+  Verdict verdict = prepared(state, step, reports);
+  for (const auto& node : awaited(state, step)) {
+    const bool open =
+        std::ranges::find(verdict.missing, node) == verdict.missing.end() &&
+        std::ranges::find(verdict.failed, node, &std::pair<NodeId, std::string>::first) == verdict.failed.end();
+    if (!open) continue;
+    const VersionReport* version = find_version(reports.at(node), state);
+    if (version->checkNumber != state.check_number) {
+      verdict.missing.push_back(node);
+    } else if (!version->checkFailure.empty()) {
+      verdict.failed.emplace_back(node, version->checkFailure);
+    }
+  }
+  return verdict;
+}
+
 Verdict shifted(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict;
   for (const auto& node : awaited(state, step)) {
@@ -77,7 +95,8 @@ Decision failed_nodes(const RolloutState& state, const Step& step,
   for (const auto& [node, reason] : failed) {
     nodes.push_back(node);
     if (!text.empty()) text += "; ";
-    text += fmt::format("node {} could not prepare the version: {}", node.str(), reason);
+    text += step.kind == StepKind::Check ? fmt::format("node {} is not healthy: {}", node.str(), reason)
+                                         : fmt::format("node {} could not prepare the version: {}", node.str(), reason);
   }
   return trouble(state, step, std::move(text), std::move(nodes));
 }
@@ -112,12 +131,18 @@ Decision after(const RolloutState& state, const FleetReports& reports, TimePoint
 // A step that is done when the nodes say so.
 Decision by_nodes(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
   const bool preparing = !changes_routes(step.kind);
-  Verdict verdict = preparing ? prepared(state, step, reports) : shifted(state, step, reports);
+  const bool checking = step.kind == StepKind::Check;
+  Verdict verdict = checking    ? checked(state, step, reports)
+                    : preparing ? prepared(state, step, reports)
+                                : shifted(state, step, reports);
   if (!verdict.failed.empty()) return failed_nodes(state, step, verdict.failed);
   if (verdict.missing.empty()) return after(state, reports, now, began(state));
   const TimePoint deadline = std::max(began(state), state.watched_since) + limits::kPrepareDeadline;
   if (now < deadline) return Wait{deadline};
-  return not_ready(state, step, std::move(verdict.missing), preparing ? "the version ready" : "the new routes");
+  return not_ready(state, step, std::move(verdict.missing),
+                   checking    ? "a health check"
+                   : preparing ? "the version ready"
+                               : "the new routes");
 }
 
 std::string reasons(const AnalysisRun& run, AnalysisOutcome outcome) {
@@ -208,6 +233,17 @@ bool measures(const Deployment& deployment, TimePoint now) {
   return !last || now >= *last + std::chrono::seconds(step.analysis->intervalSeconds) || step.gate == Gate::significant;
 }
 
+std::optional<TimePoint> measurement_due(const Deployment& deployment) {
+  if (deployment.step >= static_cast<int>(deployment.plan.size()) || !deployment.stepStartedAt) return std::nullopt;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
+  if (step.kind != StepKind::Hold || !step.analysis) return std::nullopt;
+  const TimePoint due = deployment.analysis.lastAt.value_or(*deployment.stepStartedAt) +
+                        std::chrono::seconds(step.analysis->intervalSeconds);
+  // A test for significance is measured once more when its time is over.
+  const TimePoint until = *deployment.stepStartedAt + std::chrono::seconds(step.seconds);
+  return step.gate == Gate::significant ? std::min(due, until) : due;
+}
+
 std::set<NodeId> asked_about(const Deployment& deployment) {
   std::set<NodeId> nodes;
   const auto step = static_cast<std::size_t>(deployment.step);
@@ -215,6 +251,12 @@ std::set<NodeId> asked_about(const Deployment& deployment) {
     nodes.insert(deployment.plan[i].nodes.begin(), deployment.plan[i].nodes.end());
   }
   return nodes;
+}
+
+bool checks(const Deployment& deployment) {
+  return deployment.status == DeploymentStatus::InProgress &&
+         deployment.step < static_cast<int>(deployment.plan.size()) &&
+         deployment.plan[static_cast<std::size_t>(deployment.step)].kind == StepKind::Check;
 }
 
 int progress(const Deployment& deployment, int step) {

@@ -22,6 +22,8 @@ struct RolloutState {
   Deployment deployment;
   // Of the desired state since which the current step stands in it.
   std::int64_t step_revision = 0;
+  // Of the check that the nodes were asked for last (DesiredVersion).
+  std::int64_t check_number = 0;
   // Since when somebody watches: nodes get their time again after the control plane was away.
   TimePoint watched_since;
   // Nodes that are not heard of any more. They are not waited for: they take what stands when they come back.
@@ -77,8 +79,15 @@ using Decision = std::variant<Wait, Advance, Complete, Fail, RollBack, Pause, Me
 // Whether decide() would look at the samples now.
 [[nodiscard]] bool measures(const Deployment& deployment, TimePoint now);
 
+// Since when a measurement is due: the answers to its queries must not be older. Absent where the current step is none
+// that is measured.
+[[nodiscard]] std::optional<TimePoint> measurement_due(const Deployment& deployment);
+
 // The nodes that decide() asks about: those of the current step and of the one that follows.
 [[nodiscard]] std::set<NodeId> asked_about(const Deployment& deployment);
+
+// Whether the nodes are to run the health check now: the deployment is InProgress in a Check step.
+[[nodiscard]] bool checks(const Deployment& deployment);
 
 // Percent of the plan that is done when `step` begins.
 [[nodiscard]] int progress(const Deployment& deployment, int step);

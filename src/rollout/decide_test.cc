@@ -296,6 +296,71 @@ TEST(HoldingForSignificance, GoesOnWithAWinnerAndAsksWhereThereIsNone) {
   EXPECT_TRUE(std::holds_alternative<Pause>(decide(state, kBothReady, kHeld)));
 }
 
+// ---- checking
+
+RolloutState checking() {
+  RolloutState state = at_step(2);
+  state.deployment.plan.push_back({.kind = StepKind::Check, .nodes = {kA}, .regions = {Region("r")}});
+  state.deployment.plan.push_back({.kind = StepKind::Hold, .nodes = {kA}, .regions = {Region("r")}});
+  state.check_number = 50;
+  return state;
+}
+
+FleetReports after_check(std::int64_t number, std::string failure, VersionState version = kReady) {
+  auto report = view(10, 10, version);
+  report.versions[0].checkNumber = number;
+  report.versions[0].checkFailure = std::move(failure);
+  return {{kA, std::move(report)}};
+}
+
+TEST(Checking, WaitsForTheRunThatItAskedFor) {
+  EXPECT_EQ(decide(checking(), after_check(0, ""), kSoon), Decision(Wait{kDeadline}));
+  EXPECT_EQ(decide(checking(), after_check(49, ""), kSoon), Decision(Wait{kDeadline}));
+  EXPECT_EQ(decide(checking(), after_check(49, "it was ill"), kSoon), Decision(Wait{kDeadline}));
+  EXPECT_EQ(decide(checking(), after_check(50, ""), kSoon), Decision(Advance{3}));
+}
+
+TEST(Checking, FailsWhereTheVersionIsIll) {
+  const auto ill = decide(checking(), after_check(50, "it is ill"), kSoon);
+  EXPECT_EQ(ill, Decision(RollBack{"node a is not healthy: it is ill", {kA}}));
+  RolloutState pausing = checking();
+  pausing.deployment.plan[2].onFailure = FailureAction::pause;
+  EXPECT_EQ(decide(pausing, after_check(50, "it is ill"), kSoon),
+            Decision(Pause{"node a is not healthy: it is ill", {kA}}));
+}
+
+TEST(Checking, FailsWhereNoRunIsReportedInTime) {
+  EXPECT_EQ(decide(checking(), after_check(49, ""), kDeadline),
+            Decision(RollBack{"node a did not report a health check within 60 s", {kA}}));
+}
+
+TEST(Checking, IsWhatADeploymentUnderWayDoesInACheckStepOnly) {
+  Deployment deployment = checking().deployment;
+  EXPECT_TRUE(checks(deployment));
+  deployment.status = DeploymentStatus::Paused;
+  EXPECT_FALSE(checks(deployment));
+  deployment.status = DeploymentStatus::InProgress;
+  deployment.step = 3;
+  EXPECT_FALSE(checks(deployment));
+  deployment.step = 4;
+  EXPECT_FALSE(checks(deployment));
+}
+
+TEST(MeasurementDue, IsAnIntervalAfterTheLastOrTheEndOfATest) {
+  Deployment deployment = checking().deployment;
+  EXPECT_FALSE(measurement_due(deployment));
+  deployment.step = 3;
+  EXPECT_FALSE(measurement_due(deployment));
+  Step& hold = deployment.plan[3];
+  hold.analysis = AnalysisConfig{.metrics = {}, .intervalSeconds = 10};
+  hold.seconds = 25;
+  EXPECT_EQ(measurement_due(deployment), kStart + std::chrono::seconds(10));
+  deployment.analysis.lastAt = kStart + std::chrono::seconds(20);
+  EXPECT_EQ(measurement_due(deployment), kStart + std::chrono::seconds(30));
+  hold.gate = Gate::significant;
+  EXPECT_EQ(measurement_due(deployment), kStart + std::chrono::seconds(25));
+}
+
 TEST(Retiring, KeepsTheOldVersionForItsTime) {
   auto state = at_step(1);
   Step keep{.kind = StepKind::Retire, .nodes = {kA, kB}, .regions = {}};

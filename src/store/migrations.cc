@@ -100,6 +100,20 @@ const std::vector<Migration>& table() {
                 created_at BIGINT NOT NULL,
                 document TEXT NOT NULL))",
        }},
+      {3,
+       "scaling events",
+       {
+           R"(CREATE TABLE scaling_events (
+                sequence BIGINT NOT NULL PRIMARY KEY,
+                region TEXT COLLATE "binary" NOT NULL,
+                untold BIGINT NOT NULL,
+                document TEXT NOT NULL))",
+           "CREATE INDEX scaling_events_by_region ON scaling_events (region, sequence)",
+           "CREATE INDEX scaling_events_untold ON scaling_events (sequence) WHERE untold = 1",
+           // Taken from here, so that a sequence is never given twice, and writers stand in a row.
+           "CREATE TABLE scaling_sequence (only_row BIGINT NOT NULL PRIMARY KEY, last BIGINT NOT NULL)",
+           "INSERT INTO scaling_sequence (only_row, last) VALUES (1, 0)",
+       }},
   };
   return kTable;
 }

@@ -147,6 +147,20 @@ inline constexpr Text kJoinToken = "SELECT document FROM join_tokens WHERE token
 inline constexpr Text kJoinTokenBySecret = "SELECT document FROM join_tokens WHERE secret = :secret";
 inline constexpr Text kJoinTokens = "SELECT document FROM join_tokens ORDER BY created_at, token_id";
 
+// ---- decisions about the number of nodes
+inline constexpr Text kTakeScalingSequence =
+    "UPDATE scaling_sequence SET last = last + 1 WHERE only_row = 1 RETURNING last";
+inline constexpr Text kInsertScalingEvent =
+    "INSERT INTO scaling_events (sequence, region, untold, document) VALUES (:sequence, :region, :untold, :document)";
+inline constexpr Text kDropScalingEvents = "DELETE FROM scaling_events WHERE sequence <= :sequence";
+// Composed as the listing of modules is.
+inline constexpr Text kListScalingEvents = "SELECT sequence, document FROM scaling_events WHERE sequence < :before";
+inline constexpr Text kOfRegion = " AND region = :region";
+inline constexpr Text kBySequenceDown = " ORDER BY sequence DESC";
+inline constexpr Text kUntoldScalingEvent =
+    "SELECT sequence, document FROM scaling_events WHERE untold = 1 ORDER BY sequence LIMIT 1";
+inline constexpr Text kScalingEventTold = "UPDATE scaling_events SET untold = 0 WHERE sequence = :sequence";
+
 // ---- schema
 inline constexpr Text kPing = "SELECT MAX(version) FROM schema_migrations";
 

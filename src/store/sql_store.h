@@ -39,6 +39,10 @@ class SqlStore final : public Store {
   Result<std::optional<JoinToken>> join_token_by_secret(const Digest& secret) override;
   Result<JoinToken> join_token(const std::string& id) override;
   Result<std::vector<JoinToken>> join_tokens() override;
+  Result<std::int64_t> add_scaling_event(const ScalingEvent& event, bool tell) override;
+  Result<Page<ScalingEvent>> scaling_events(const ScalingQuery& query) override;
+  Result<std::optional<ScalingEvent>> untold_scaling_event() override;
+  Result<> scaling_event_told(std::int64_t sequence) override;
   Result<> ping() override;
 
  private:

@@ -17,6 +17,7 @@
 #include "model/module.h"
 #include "model/node.h"
 #include "model/route.h"
+#include "model/scaling.h"
 
 namespace hotswap {
 
@@ -43,6 +44,12 @@ struct DeploymentQuery {
   std::optional<DeploymentStatus> status = {};
   std::optional<std::string> moduleName = {};
   std::optional<ModuleId> moduleId = {};
+  std::size_t limit = 50;
+  std::optional<std::string> cursor = {};
+};  // newest first
+
+struct ScalingQuery {
+  std::optional<Region> region = {};
   std::size_t limit = 50;
   std::optional<std::string> cursor = {};
 };  // newest first
@@ -132,6 +139,15 @@ class Store {
   virtual Result<JoinToken> join_token(const std::string& id) = 0;
   // Oldest first.
   virtual Result<std::vector<JoinToken>> join_tokens() = 0;
+
+  // ---- decisions about the number of nodes, which belong to the platform as nodes do
+  // Appends one, and drops those that are more than limits::kScalingEventsKept before it. `tell`: somebody is to be
+  // told of it. Returns its sequence.
+  virtual Result<std::int64_t> add_scaling_event(const ScalingEvent& event, bool tell) = 0;
+  virtual Result<Page<ScalingEvent>> scaling_events(const ScalingQuery& query) = 0;
+  // The oldest that is yet to be told.
+  virtual Result<std::optional<ScalingEvent>> untold_scaling_event() = 0;
+  virtual Result<> scaling_event_told(std::int64_t sequence) = 0;
 
   // Answers whether rows can be read now (readiness).
   virtual Result<> ping() = 0;

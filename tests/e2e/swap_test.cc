@@ -129,6 +129,21 @@ TEST_F(UpTest, SwapsUnderLoadWithoutAFailedRequest) {
   EXPECT_GT(second, 0);
 }
 
+TEST_F(UpTest, AnHttpHandlerIsCheckedByItsPathBeforeItServes) {
+  server_->hotswap({"module", "push", sample("c-http-hello-v1"), "--name", "hello", "--version", "1.0.0"});
+  server_->hotswap({"module", "push", sample("c-http-hello-v2"), "--name", "hello", "--version", "2.0.0"});
+  server_->hotswap({"deploy", "hello@1.0.0", "--health-path", "/health", "--watch"});
+  const auto refused = run({"--server", server_->api(), "deploy", "hello@2.0.0", "--health-path", "/health",
+                            "--health-status", "204", "--watch"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.out + refused.err, HasSubstr("expected status 204, got 200"));
+  Browser browser(server_->gateway());
+  EXPECT_THAT(browser.get("/m/hello/").body, HasSubstr("version 1"));
+  server_->release("c-add", "add", "1.0.0");
+  const auto none = run({"--server", server_->api(), "deploy", "add@1.0.0", "--health-path", "/health"});
+  EXPECT_THAT(none.err, HasSubstr("no HTTP handler"));
+}
+
 TEST_F(UpTest, ARequestInFlightEndsOnTheVersionThatItBeganWith) {
   server_->release("c-http-echo", "app", "1.0.0");
   server_->hotswap({"module", "push", sample("c-http-hello-v2"), "--name", "app", "--version", "2.0.0"});

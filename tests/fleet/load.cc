@@ -35,6 +35,12 @@ Task<void> call(std::string gateway, const std::atomic<bool>& stopping, Load::Ta
 
 Load::Load(const std::vector<std::unique_ptr<NodeProcess>>& nodes) {
   for (const auto& node : nodes) gateways_.push_back(node->gateway());
+  start();
+}
+
+Load::Load(std::vector<std::string> origins) : gateways_(std::move(origins)) { start(); }
+
+void Load::start() {
   thread_ = std::thread([this] {
     asio::io_context io{1};
     for (const auto& gateway : gateways_) {

@@ -20,6 +20,8 @@ class Load {
     std::string example;                  // the last failure that no version is to blame for
   };
   explicit Load(const std::vector<std::unique_ptr<NodeProcess>>& nodes);
+  // Of gateways, or of a control plane's API, which sends each call on; one connection for each entry.
+  explicit Load(std::vector<std::string> origins);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -28,6 +30,8 @@ class Load {
   Tally stop();
 
  private:
+  void start();
+
   std::atomic<bool> stopping_{false};
   std::vector<std::string> gateways_;
   Tally tally_;  // of the thread, until it has ended

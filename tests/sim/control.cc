@@ -60,12 +60,18 @@ void Control::take_up(const TenantDeployment& stored) {
   running.watched_since = clock();
   if (stored.deployment.status == DeploymentStatus::Pending) return;
   running.versions = versions_for(stored.deployment);
+  ask_for_check(running);
   running.step_revision =
       life_->publication.apply({.put = {},
                                 .drop = {},
                                 .hold = {{stored.deployment.deploymentId.str(),
                                           {.regions = stored.deployment.targetRegions, .versions = running.versions}}},
                                 .release = {}});
+}
+
+void Control::ask_for_check(Running& running) {
+  const auto number = control::ask_for_check(life_->publication, running.stored.deployment, running.versions);
+  if (number) running.check_number = *number;
 }
 
 std::vector<control::SharedVersion> Control::versions_for(const Deployment& deployment) const {
@@ -162,6 +168,7 @@ rollout::RolloutState Control::facts(const Running& running) const {
   rollout::RolloutState state{.tenant = kTenant,
                               .deployment = deployment,
                               .step_revision = std::max(running.step_revision, life_->publication.lifted()),
+                              .check_number = running.check_number,
                               .watched_since = running.watched_since};
   for (const auto& node : rollout::asked_about(deployment)) {
     if (lost(node)) state.lost.insert(node);
@@ -207,6 +214,7 @@ Result<> Control::commit(Running& running, const control::Transition& transition
   }
   running.stored = {.tenant = kTenant, .deployment = transition.change.deployment, .revision = applied->revision};
   if (publish) {
+    ask_for_check(running);
     running.step_revision = life_->publication.apply(control::publication_change(transition.change, running.versions));
     published();
   }

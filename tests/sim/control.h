@@ -47,6 +47,7 @@ class Control final : public Uplink {
     TenantDeployment stored;
     std::vector<control::SharedVersion> versions;
     std::int64_t step_revision = 0;
+    std::int64_t check_number = 0;
     TimePoint watched_since;
   };
   struct Waiting {
@@ -76,6 +77,7 @@ class Control final : public Uplink {
   [[nodiscard]] control::Cause cause(std::string by) const { return {std::move(by), "", clock()}; }
   Seen& hear(const NodeId& node, const Region& region);
   void published();
+  void ask_for_check(Running& running);
   void tick();
   void pass();
   void push(const DeploymentId& id);

@@ -74,6 +74,7 @@ void Node::take(const DesiredState& state) {
   const auto before = std::exchange(versions_, std::move(kept));
   for (const auto& version : desired_.versions) {
     if (!before.contains(version.moduleId)) prepare(version);
+    if (version.checkNumber != 0 && versions_.at(version.moduleId).checkNumber != version.checkNumber) check(version);
   }
   route();
   report();
@@ -88,10 +89,31 @@ void Node::prepare(const DesiredVersion& version) {
     // Dropped, or dropped and wanted again since.
     if (life != life_ || found == versions_.end() || found->second.state != VersionState::Compiling) return;
     found->second.state = fails ? VersionState::Failed : VersionState::Ready;
+    const auto wanted = std::ranges::find(desired_.versions, id, &DesiredVersion::moduleId);
+    if (wanted != desired_.versions.end()) found->second.checkNumber = wanted->checkNumber;
     if (fails) found->second.reason = "it traps";
     route();
     report();
   });
+}
+
+// Of a version that is ready; one that is not is prepared, and checked by that.
+void Node::check(const DesiredVersion& version) {
+  const bool faults = world_.scenario().failing_versions && !world_.is_calm();
+  if (faults && world_.one_in(80)) return;  // for ever
+  const bool fails = faults && world_.one_in(60);
+  world_.after(world_.between(5, 200),
+               [this, life = life_, id = version.moduleId, number = version.checkNumber, fails] {
+                 const auto found = versions_.find(id);
+                 const auto wanted = std::ranges::find(desired_.versions, id, &DesiredVersion::moduleId);
+                 if (life != life_ || found == versions_.end() || found->second.state != VersionState::Ready ||
+                     wanted == desired_.versions.end() || wanted->checkNumber != number) {
+                   return;
+                 }
+                 found->second.checkNumber = number;
+                 found->second.checkFailure = fails ? "it is ill" : "";
+                 report();
+               });
 }
 
 // What is ready of what the route asks for; where nothing of it is ready yet, what was served before.

@@ -49,6 +49,7 @@ class Node {
   void poll();
   void take(const DesiredState& state);
   void prepare(const DesiredVersion& version);
+  void check(const DesiredVersion& version);
   void route();
   void report();
   void beat();

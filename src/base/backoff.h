@@ -7,7 +7,7 @@
 
 #include "base/id.h"
 
-namespace hotswap::node {
+namespace hotswap {
 
 class Backoff {
  public:
@@ -28,4 +28,4 @@ class Backoff {
   std::chrono::milliseconds bound_;
 };
 
-}  // namespace hotswap::node
+}  // namespace hotswap
