@@ -31,20 +31,53 @@ VersionMetrics news(const NodeReport& before, const NodeReport& after, const Ver
   return difference({before.incarnation, earlier == nullptr ? nothing : *earlier}, {after.incarnation, now});
 }
 
+using Counts = std::vector<std::int64_t>;
+
+void add(Counts& total, const Counts& more) {
+  total.resize(std::max(total.size(), more.size()));
+  for (std::size_t i = 0; i < more.size(); ++i) total[i] += more[i];
+}
+
 void add(VersionMetrics& total, const VersionMetrics& more) {
   total.requests += more.requests;
   total.failures += more.failures;
   total.latencySeconds += more.latencySeconds;
-  total.latency.resize(std::max(total.latency.size(), more.latency.size()));
-  for (std::size_t i = 0; i < more.latency.size(); ++i) total.latency[i] += more.latency[i];
+  add(total.latency, more.latency);
+  if (!more.shadow) return;
+  if (!total.shadow) total.shadow.emplace();
+  total.shadow->compared += more.shadow->compared;
+  total.shadow->mismatched += more.shadow->mismatched;
+  total.shadow->dropped += more.shadow->dropped;
+  add(total.shadow->latency, more.shadow->latency);
+  add(total.shadow->liveLatency, more.shadow->liveLatency);
+}
+
+bool plausible(const Counts& counts) {
+  static const std::size_t kBuckets = latency_bounds().size() + 1;
+  return counts.size() <= kBuckets && std::ranges::all_of(counts, [](std::int64_t count) { return count >= 0; });
+}
+
+// A comparison may be counted in one report and its mismatch in the next.
+bool plausible(const ShadowMetrics& window) {
+  return window.compared >= 0 && window.mismatched >= 0 && window.dropped >= 0 && plausible(window.latency) &&
+         plausible(window.liveLatency);
 }
 
 // A node that counts backwards, or otherwise than every node, says nothing.
 bool plausible(const VersionMetrics& window) {
-  static const std::size_t kBuckets = latency_bounds().size() + 1;
-  return window.requests > 0 && window.failures >= 0 && window.failures <= window.requests &&
-         window.latency.size() <= kBuckets &&
-         std::ranges::all_of(window.latency, [](std::int64_t count) { return count >= 0; });
+  return window.requests >= 0 && window.failures >= 0 && window.failures <= window.requests &&
+         plausible(window.latency) && (!window.shadow || plausible(*window.shadow));
+}
+
+bool empty(const VersionMetrics& window) {
+  return window.requests == 0 && (!window.shadow || (window.shadow->compared == 0 && window.shadow->mismatched == 0 &&
+                                                     window.shadow->dropped == 0));
+}
+
+void add(rollout::LatencyHistogram& histogram, const Counts& counts) {
+  for (std::size_t i = 0; i < std::min(histogram.counts.size(), counts.size()); ++i) {
+    histogram.counts[i] += static_cast<std::uint64_t>(counts[i]);
+  }
 }
 
 // Every second goes, and later ones stand as far apart: what takes long needs them less close together.
@@ -64,7 +97,7 @@ void Figures::count(const NodeReport& before, const NodeReport& after, const std
     const RouteKey route{metrics.tenant, metrics.name};
     if (!watched.contains(route)) continue;
     const VersionMetrics window = news(before, after, metrics);
-    if (!plausible(window)) continue;
+    if (empty(window) || !plausible(window)) continue;
     Series& series = series_[{after.region, route, metrics.moduleId}];
     auto& marks = series.marks;
     if (marks.empty() || now - marks.back().at >= series.apart) {
@@ -82,21 +115,28 @@ void Figures::keep(const std::function<bool(const Region&, const RouteKey&)>& wa
   std::erase_if(series_, [&](const auto& entry) { return !watched(entry.first.region, entry.first.route); });
 }
 
-void Figures::add_window(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
+VersionMetrics Figures::window(const Key& key, TimePoint since) const {
   const auto found = series_.find(key);
-  if (found == series_.end()) return;
-  const auto& total = found->second.total;
+  if (found == series_.end()) return {};
   const auto& marks = found->second.marks;
   const auto first = std::ranges::lower_bound(marks, since, {}, &Mark::at);
-  if (first == marks.end()) return;
+  if (first == marks.end()) return {};
   static const std::string kOneLife;
-  const VersionMetrics window = difference({kOneLife, first->before}, {kOneLife, total});
+  return difference({kOneLife, first->before}, {kOneLife, found->second.total});
+}
+
+void Figures::add_window(rollout::VersionSample& sample, const VersionMetrics& window) {
   sample.requests += static_cast<std::uint64_t>(window.requests);
   sample.errors += static_cast<std::uint64_t>(window.failures);
-  auto& counts = sample.latency.counts;
-  for (std::size_t i = 0; i < std::min(counts.size(), window.latency.size()); ++i) {
-    counts[i] += static_cast<std::uint64_t>(window.latency[i]);
-  }
+  add(sample.latency, window.latency);
+}
+
+void Figures::add_window(rollout::ShadowSample& sample, const ShadowMetrics& window) {
+  sample.compared += static_cast<std::uint64_t>(window.compared);
+  sample.mismatched += static_cast<std::uint64_t>(window.mismatched);
+  sample.dropped += static_cast<std::uint64_t>(window.dropped);
+  add(sample.latency, window.latency);
+  add(sample.live_latency, window.liveLatency);
 }
 
 rollout::Samples Figures::samples(const SampleQuestion& question) const {
@@ -106,12 +146,16 @@ rollout::Samples Figures::samples(const SampleQuestion& question) const {
   none.counts.resize(none.bounds.size() + 1);
   rollout::Samples samples;
   samples.candidate.latency = samples.baseline.latency = none;
+  samples.shadow.latency = samples.shadow.live_latency = none;
   const RouteKey route{question.tenant, question.name};
   for (const auto& region : question.regions) {
-    add_window(samples.candidate, {region, route, question.candidate}, question.since);
+    const VersionMetrics candidate = window({region, route, question.candidate}, question.since);
+    add_window(samples.candidate, candidate);
+    if (candidate.shadow) add_window(samples.shadow, *candidate.shadow);
     std::set<ModuleId> baseline(question.baseline.begin(), question.baseline.end());
-    for (const auto& version : baseline) add_window(samples.baseline, {region, route, version}, question.since);
+    for (const auto& version : baseline) add_window(samples.baseline, window({region, route, version}, question.since));
   }
+  samples.shadow.mismatched = std::min(samples.shadow.mismatched, samples.shadow.compared);
   return samples;
 }
 

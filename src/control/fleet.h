@@ -113,7 +113,7 @@ class Fleet {
   };
   [[nodiscard]] Result<std::vector<Peer>> serving(const Wanted& wanted);
   // What the nodes of the question's regions report that both sides did within its window.
-  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
+  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const;
   void update_gauges();
 
  private:

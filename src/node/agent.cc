@@ -326,8 +326,22 @@ std::shared_ptr<const RouteTable> Agent::next_table() {
   }
   for (const auto& [key, version] : still) ready.push_back(version);
   lingering_.swap(still);
+  forget_examples(effective.routes);
   routed_ = effective.routes;
   return RouteTable::build(effective, ready, options_.node.nodeId);
+}
+
+// What an earlier shadow of a version found says nothing about the next one.
+void Agent::forget_examples(const std::vector<Route>& next) {
+  const auto shadows = [](const Route& route, const Route& other) {
+    return other.tenant == route.tenant && other.shadow && other.shadow->moduleId == route.shadow->moduleId;
+  };
+  for (const auto& route : next) {
+    if (!route.shadow) continue;
+    const bool begins = std::ranges::none_of(routed_, [&](const Route& before) { return shadows(route, before); });
+    const auto meter = meters_.find({route.tenant, route.shadow->moduleId});
+    if (begins && meter != meters_.end()) meter->second.counted->shadow.forget_examples();
+  }
 }
 
 Task<void> Agent::keep() {

@@ -85,6 +85,7 @@ class Agent {
   Task<Result<std::string>> check_health(Workload& workload, const HealthCheck& check);
   Task<void> publish_changes();
   [[nodiscard]] std::shared_ptr<const RouteTable> next_table();
+  void forget_examples(const std::vector<Route>& next);
   Task<void> keep();
   void changed();
   Task<void> pause(std::chrono::milliseconds time);

@@ -26,7 +26,7 @@ class TestWorkload final : public Workload {
                           .stderr_text = {},
                           .usage = {}};
   }
-  Task<Result<CallOutcome>> serve(net::Exchange&, std::size_t) override { co_return CallOutcome{}; }
+  Task<Result<CallOutcome>> serve(net::Exchange&, HttpCall) override { co_return CallOutcome{}; }
   [[nodiscard]] bool serves_http() const noexcept override { return http_; }
 
   int health_checks = 0;
