@@ -100,6 +100,16 @@ inline constexpr milliseconds kRateWindow{500};          // that processor and n
 inline constexpr milliseconds kCountInterval{1000};      // between reports of invocation counts
 inline constexpr milliseconds kHealthCheckRetry{200};    // between two tries of a failing health check
 
+// ---- shadow: copies of live requests to a version under test --------------------------------------------------------
+inline constexpr std::size_t kShadowBodyBytes =
+    256 * kKiB;                                          // of a copied request; also of an answer kept for comparison
+inline constexpr std::size_t kShadowCopiesRunning = 2;   // at once on one I/O thread
+inline constexpr std::size_t kShadowCopiesWaiting = 64;  // for their turn there; what comes then is dropped
+inline constexpr milliseconds kShadowPatience{5'000};    // for a copy's answer, or kShadowPatienceFactor
+inline constexpr int kShadowPatienceFactor = 4;          // times what the live request took, where that is more
+inline constexpr std::size_t kShadowExamples = 8;        // of mismatches, kept for each version
+inline constexpr std::size_t kShadowExampleBytes = 256;  // of each text in one
+
 // ---- forwarding -------------------------------------------------------------------------------------------------
 inline constexpr milliseconds kPeerEjection{1'000};  // of a node that failed; doubles with each failure in a row
 inline constexpr milliseconds kPeerEjectionMax{30'000};

@@ -232,6 +232,18 @@ TEST_F(Rollout, RollsBackToTheVersionThatIsNamed) {
   EXPECT_EQ(server.request("POST " + kPath + "/rollback").body, R"({"toModuleId":"hello-v0.9.0"})");
 }
 
+TEST_F(Rollout, ShowPrintsWhatTheShadowFoundWithItsExamples) {
+  auto shown = json::parse(deployment("RolledBack")).as_object();
+  shown["shadow"] = json::parse(
+      R"({"compared":120,"mismatched":3,"dropped":1,"liveP50Ms":0.5,"liveP99Ms":2,"shadowP50Ms":1,"shadowP99Ms":4,)"
+      R"("examples":[{"nodeId":"n1","request":"add","differs":"returnValue at /sum","live":"5","shadow":"6",)"
+      R"("liveMs":0.5,"shadowMs":1,"traceId":"0123"}]})");
+  server.on("GET " + kPath, {.body = json::serialize(shown)});
+  EXPECT_EQ(console.run({"rollout", "show", kId}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("120 compared, 3 mismatched, 1 dropped; p50 1.0ms against 500µs"));
+  EXPECT_THAT(console.out, HasSubstr("add (returnValue at /sum): 5 became 6  on n1, trace 0123"));
+}
+
 TEST(EventLines, ShowStagesWeightsAndAnalysis) {
   const auto line = [](std::string_view detail) {
     return event_line(

@@ -205,6 +205,31 @@ std::string stage_of(const json::value& deployment) {
   return fmt::format("{} (step {} of {})", stage, step + 1, plan->size());
 }
 
+std::string milliseconds_of(const json::value& shadow, std::string_view live, std::string_view copy) {
+  const auto& was = member(shadow, live);
+  const auto& is = member(shadow, copy);
+  if (!was.is_number() || !is.is_number()) return "unknown";
+  return fmt::format("{} against {}", human_milliseconds(is.to_number<double>()),
+                     human_milliseconds(was.to_number<double>()));
+}
+
+// What the copies of live requests showed, and a line for each example.
+std::string shadow_text(const json::value& shadow) {
+  if (!shadow.is_object()) return {};
+  std::string text = fmt::format("{} compared, {} mismatched, {} dropped; p50 {}, p99 {}",
+                                 number_of(shadow, "compared"), number_of(shadow, "mismatched"),
+                                 number_of(shadow, "dropped"), milliseconds_of(shadow, "liveP50Ms", "shadowP50Ms"),
+                                 milliseconds_of(shadow, "liveP99Ms", "shadowP99Ms"));
+  const auto* examples = member(shadow, "examples").if_array();
+  if (examples == nullptr) return text;
+  for (const auto& example : *examples) {
+    text += fmt::format("\n{} ({}): {} became {}  on {}, trace {}", text_of(example, "request"),
+                        text_of(example, "differs"), text_of(example, "live"), text_of(example, "shadow"),
+                        text_of(example, "nodeId"), text_of(example, "traceId"));
+  }
+  return text;
+}
+
 std::string targets(const json::value& deployment) {
   const auto nodes = joined(member(deployment, "targetNodes"));
   auto regions = joined(member(deployment, "targetRegions"));
@@ -301,6 +326,7 @@ void print_deployment(Context& context, const json::value& deployment) {
   sheet.add("Paused", text_of(deployment, "pauseReason"));
   sheet.add("Queued", text_of(deployment, "queuedAt"));
   sheet.add("Analysis", metrics_text(member(member(deployment, "analysis"), "last")));
+  sheet.add("Shadow", shadow_text(member(deployment, "shadow")));
   sheet.add("Error", text_of(deployment, "errorMessage"));
   sheet.add("Returned", joined(member(deployment, "rolledBackRegions")));
   sheet.add("Ready on", joined(member(deployment, "succeededNodes")));

@@ -169,7 +169,7 @@ Outcome<int> serve(Context& context, LocalRun& run, const RunOptions& options) {
   auto server = net::Server::start(
       run.threads(), {.name = "run", .listen = *endpoint},
       [&](net::Exchange& exchange) -> Task<void> {
-        const auto outcome = co_await run.workload().serve(exchange, 0);
+        const auto outcome = co_await run.workload().serve(exchange, {});
         if (outcome && outcome->failure) (void)report_failure(context, *outcome);
       },
       tracer, metrics);

@@ -36,12 +36,39 @@ VersionMetrics news(const NodeReport& before, const NodeReport& after, std::size
   return difference({before.incarnation, earlier == nullptr ? nothing : *earlier}, {after.incarnation, now});
 }
 
+using Counts = std::vector<std::int64_t>;
+
+void add(Counts& total, const Counts& more) {
+  total.resize(std::max(total.size(), more.size()));
+  for (std::size_t i = 0; i < more.size(); ++i) total[i] += more[i];
+}
+
+bool plausible(const Counts& counts) {
+  static const std::size_t kBuckets = latency_bounds().size() + 1;
+  return counts.size() <= kBuckets && std::ranges::all_of(counts, [](std::int64_t count) { return count >= 0; });
+}
+
+// A comparison may be counted in one report and its mismatch in the next.
+bool plausible(const ShadowMetrics& window) {
+  return window.compared >= 0 && window.mismatched >= 0 && window.dropped >= 0 && plausible(window.latency) &&
+         plausible(window.liveLatency);
+}
+
 // A node that counts backwards, or otherwise than every node, says nothing.
 bool plausible(const VersionMetrics& window) {
-  static const std::size_t kBuckets = latency_bounds().size() + 1;
-  return window.requests > 0 && window.failures >= 0 && window.failures <= window.requests &&
-         window.latency.size() <= kBuckets &&
-         std::ranges::all_of(window.latency, [](std::int64_t count) { return count >= 0; });
+  return window.requests >= 0 && window.failures >= 0 && window.failures <= window.requests &&
+         plausible(window.latency) && (!window.shadow || plausible(*window.shadow));
+}
+
+bool empty(const VersionMetrics& window) {
+  return window.requests == 0 && (!window.shadow || (window.shadow->compared == 0 && window.shadow->mismatched == 0 &&
+                                                     window.shadow->dropped == 0));
+}
+
+void add(rollout::LatencyHistogram& histogram, const Counts& counts) {
+  for (std::size_t i = 0; i < std::min(histogram.counts.size(), counts.size()); ++i) {
+    histogram.counts[i] += static_cast<std::uint64_t>(counts[i]);
+  }
 }
 
 // Every second goes, and later ones stand as far apart: what takes long needs them less close together.
@@ -58,7 +85,7 @@ std::vector<VersionMetrics> counted_between(const NodeReport& before, const Node
   std::vector<VersionMetrics> windows;
   for (std::size_t i = 0; i < after.versionMetrics.size(); ++i) {
     VersionMetrics window = news(before, after, i);
-    if (!plausible(window)) continue;
+    if (empty(window) || !plausible(window)) continue;
     windows.push_back(std::move(window));
   }
   return windows;
@@ -68,8 +95,14 @@ void add_window(VersionMetrics& total, const VersionMetrics& window) {
   total.requests += window.requests;
   total.failures += window.failures;
   total.latencySeconds += window.latencySeconds;
-  total.latency.resize(std::max(total.latency.size(), window.latency.size()));
-  for (std::size_t i = 0; i < window.latency.size(); ++i) total.latency[i] += window.latency[i];
+  add(total.latency, window.latency);
+  if (!window.shadow) return;
+  if (!total.shadow) total.shadow.emplace();
+  total.shadow->compared += window.shadow->compared;
+  total.shadow->mismatched += window.shadow->mismatched;
+  total.shadow->dropped += window.shadow->dropped;
+  add(total.shadow->latency, window.shadow->latency);
+  add(total.shadow->liveLatency, window.shadow->liveLatency);
 }
 
 void Figures::add(const Region& region, const std::vector<VersionMetrics>& windows, const std::set<RouteKey>& watched,
@@ -95,21 +128,28 @@ void Figures::keep(const std::function<bool(const Region&, const RouteKey&)>& wa
   std::erase_if(series_, [&](const auto& entry) { return !watched(entry.first.region, entry.first.route); });
 }
 
-void Figures::add_sample(rollout::VersionSample& sample, const Key& key, TimePoint since) const {
+VersionMetrics Figures::window(const Key& key, TimePoint since) const {
   const auto found = series_.find(key);
-  if (found == series_.end()) return;
-  const auto& total = found->second.total;
+  if (found == series_.end()) return {};
   const auto& marks = found->second.marks;
   const auto first = std::ranges::lower_bound(marks, since, {}, &Mark::at);
-  if (first == marks.end()) return;
+  if (first == marks.end()) return {};
   static const std::string kOneLife;
-  const VersionMetrics window = difference({kOneLife, first->before}, {kOneLife, total});
+  return difference({kOneLife, first->before}, {kOneLife, found->second.total});
+}
+
+void Figures::add_sample(rollout::VersionSample& sample, const VersionMetrics& window) {
   sample.requests += static_cast<std::uint64_t>(window.requests);
   sample.errors += static_cast<std::uint64_t>(window.failures);
-  auto& counts = sample.latency.counts;
-  for (std::size_t i = 0; i < std::min(counts.size(), window.latency.size()); ++i) {
-    counts[i] += static_cast<std::uint64_t>(window.latency[i]);
-  }
+  add(sample.latency, window.latency);
+}
+
+void Figures::add_sample(rollout::ShadowSample& sample, const ShadowMetrics& window) {
+  sample.compared += static_cast<std::uint64_t>(window.compared);
+  sample.mismatched += static_cast<std::uint64_t>(window.mismatched);
+  sample.dropped += static_cast<std::uint64_t>(window.dropped);
+  add(sample.latency, window.latency);
+  add(sample.live_latency, window.liveLatency);
 }
 
 rollout::Samples Figures::samples(const SampleQuestion& question) const {
@@ -119,12 +159,16 @@ rollout::Samples Figures::samples(const SampleQuestion& question) const {
   none.counts.resize(none.bounds.size() + 1);
   rollout::Samples samples;
   samples.candidate.latency = samples.baseline.latency = none;
+  samples.shadow.latency = samples.shadow.live_latency = none;
   const RouteKey route{question.tenant, question.name};
   for (const auto& region : question.regions) {
-    add_sample(samples.candidate, {region, route, question.candidate}, question.since);
+    const VersionMetrics candidate = window({region, route, question.candidate}, question.since);
+    add_sample(samples.candidate, candidate);
+    if (candidate.shadow) add_sample(samples.shadow, *candidate.shadow);
     std::set<ModuleId> baseline(question.baseline.begin(), question.baseline.end());
-    for (const auto& version : baseline) add_sample(samples.baseline, {region, route, version}, question.since);
+    for (const auto& version : baseline) add_sample(samples.baseline, window({region, route, version}, question.since));
   }
+  samples.shadow.mismatched = std::min(samples.shadow.mismatched, samples.shadow.compared);
   return samples;
 }
 

@@ -32,7 +32,7 @@ class Figures {
   // Forgets every name that is not watched any more.
   void keep(const std::function<bool(const Region&, const RouteKey&)>& watched);
 
-  // Of both sides, in the regions asked about. No shadow and no queries: reports do not say.
+  // Of both sides, in the regions asked about. No queries, and no examples: reports do not count them.
   [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const;
 
  private:
@@ -51,7 +51,10 @@ class Figures {
     std::deque<Mark> marks;                                         // by time
     std::chrono::milliseconds apart = limits::kFigureMarkInterval;  // at least, from here on
   };
-  void add_sample(rollout::VersionSample& sample, const Key& key, TimePoint since) const;
+  // What was counted since then.
+  [[nodiscard]] VersionMetrics window(const Key& key, TimePoint since) const;
+  static void add_sample(rollout::VersionSample& sample, const VersionMetrics& window);
+  static void add_sample(rollout::ShadowSample& sample, const ShadowMetrics& window);
 
   std::map<Key, Series> series_;
 };

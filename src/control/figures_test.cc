@@ -114,6 +114,38 @@ TEST_F(FiguresTest, StayBoundedAndTrueOverALongWindow) {
   EXPECT_NEAR(static_cast<double>(since(kStart + seconds(kReports / 2)).candidate.requests), kReports / 2.0, kCoarse);
 }
 
+TEST_F(FiguresTest, OfAShadowAreWhatWasComparedWithinTheWindow) {
+  const auto shadowed = [](std::int64_t compared, std::int64_t mismatched, std::int64_t dropped) {
+    NodeReport made = report({{kNew}});
+    VersionMetrics metrics{.tenant = kTenant, .name = "m", .moduleId = kNew, .latency = {}};
+    metrics.latency.resize(latency_bounds().size() + 1);
+    metrics.shadow = ShadowMetrics{.compared = compared,
+                                   .mismatched = mismatched,
+                                   .dropped = dropped,
+                                   .latency = metrics.latency,
+                                   .liveLatency = metrics.latency};
+    metrics.shadow->latency.at(4) = compared;
+    metrics.shadow->liveLatency.at(2) = compared;
+    made.versionMetrics.push_back(std::move(metrics));
+    return made;
+  };
+  hear(report({{kNew}}), kStart);
+  hear(shadowed(10, 1, 0), kStart + seconds(1));
+  hear(shadowed(30, 1, 5), kStart + seconds(2));
+  const auto all = since(kStart);
+  EXPECT_EQ(all.shadow.compared, 30U);
+  EXPECT_EQ(all.shadow.mismatched, 1U);
+  EXPECT_EQ(all.shadow.dropped, 5U);
+  EXPECT_EQ(all.shadow.latency.counts.at(4), 30U);
+  EXPECT_EQ(all.shadow.live_latency.counts.at(2), 30U);
+  EXPECT_EQ(all.candidate.requests, 0U) << "copies are no requests";
+  const auto late = since(kStart + milliseconds(1500));
+  EXPECT_EQ(late.shadow.compared, 20U);
+  EXPECT_EQ(late.shadow.mismatched, 0U);
+  hear(shadowed(20, 0, 0), kStart + seconds(3));
+  EXPECT_EQ(since(kStart).shadow.compared, 30U) << "a node that counts backwards says nothing";
+}
+
 TEST_F(FiguresTest, AreForgottenWithTheRollout) {
   hear(report({{kNew, 10}}), kStart);
   hear(report({{kNew, 30}}), kStart + seconds(1));

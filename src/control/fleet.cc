@@ -180,6 +180,27 @@ std::vector<TrafficRow> Fleet::watched_traffic(const TenantId& tenant) {
   return traffic_.rows(tenant);
 }
 
+rollout::Samples Fleet::samples(const SampleQuestion& question) const {
+  auto samples = figures_.samples(question);
+  for (const auto& [id, report] : reports_) {
+    if (std::ranges::find(question.regions, report.region) == question.regions.end()) continue;
+    for (const auto& shadowed : report.shadowExamples) {
+      if (shadowed.moduleId != question.candidate || shadowed.tenant != question.tenant) continue;
+      for (const auto& example : shadowed.examples) {
+        keep_example(samples.shadow.examples, {.nodeId = id,
+                                               .request = shortened(example.request),
+                                               .differs = shortened(example.differs),
+                                               .live = shortened(example.live),
+                                               .shadow = shortened(example.shadow),
+                                               .liveMs = example.liveMs,
+                                               .shadowMs = example.shadowMs,
+                                               .traceId = shortened(example.traceId)});
+      }
+    }
+  }
+  return samples;
+}
+
 Task<void> Fleet::watch() {
   while (!stopping_) {
     bool any = false;

@@ -114,7 +114,7 @@ class Fleet {
   };
   [[nodiscard]] Result<std::vector<Peer>> serving(const Wanted& wanted);
   // What the nodes of the question's regions report that both sides did within its window.
-  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const { return figures_.samples(question); }
+  [[nodiscard]] rollout::Samples samples(const SampleQuestion& question) const;
   // For a person who looks: the nodes report faster for a while, as far as their number allows.
   [[nodiscard]] std::vector<TrafficRow> watched_traffic(const TenantId& tenant);
   // What autoscaling looks at.

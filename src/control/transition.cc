@@ -191,6 +191,7 @@ Transition started(const TenantDeployment& from, Cause cause) {
     deployment.promotedFully = deployment.aborting = false;
     deployment.rolledBackTo.reset();
     deployment.rolledBackRegions.clear();
+    deployment.shadow.reset();
     transition.event(EventType::DeploymentRetried, {{"from", enum_name(from.deployment.status)}});
   }
   transition.event(EventType::DeploymentStarted, {{"steps", deployment.plan.size()}});
@@ -228,6 +229,7 @@ Transition completed(const TenantDeployment& from, Cause cause) {
 Transition measured(const TenantDeployment& from, const rollout::Measured& measurement, Cause cause) {
   Transition transition(from, std::move(cause));
   transition.deployment().analysis = measurement.run;
+  if (measurement.shadow) transition.deployment().shadow = measurement.shadow;
   transition.event(EventType::AnalysisMeasured, {{"step", from.deployment.step},
                                                  {"outcome", enum_name(measurement.outcome)},
                                                  {"measurement", measurement.run.measurements},

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "model/analysis.h"
 #include "model/route.h"
+#include "model/shadow.h"
 #include "model/strategy_config.h"
 
 namespace hotswap {
@@ -111,8 +112,9 @@ struct Deployment {
   std::optional<TimePoint> stepStartedAt;
   std::vector<Route> routesBefore;
   std::vector<Region> regionsWithoutRouteBefore;
-  bool leftRoutes = false;  // an earlier try failed and left routes that are not those before
-  AnalysisRun analysis;     // of the current step
+  bool leftRoutes = false;             // an earlier try failed and left routes that are not those before
+  AnalysisRun analysis;                // of the current step
+  std::optional<ShadowReport> shadow;  // of the latest try's shadow stage
   OnConflict onConflict = OnConflict::refuse;
   std::optional<TimePoint> queuedAt;  // executed, and waiting for its turn, while Pending
   std::optional<TimePoint> pausedAt;
@@ -128,8 +130,8 @@ BOOST_DESCRIBE_STRUCT(Deployment, (),
                       (deploymentId, moduleId, moduleName, targetRegions, targetNodes, strategy, strategyConfig, status,
                        progressPercent, succeededNodes, failedNodes, healthCheck, http, createdAt, createdBy, startedAt,
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
-                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, onConflict,
-                       queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo,
+                       step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, shadow,
+                       onConflict, queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo,
                        rolledBackRegions))
 
 // What a client states.

@@ -116,11 +116,12 @@ struct NodeReport {
   std::optional<NodeHealth> health{};
   std::optional<NodeMetrics> metrics{};
   std::vector<VersionMetrics> versionMetrics{};
+  std::vector<ShadowExamples> shadowExamples{};  // of the versions that routes shadow now
   bool operator==(const NodeReport&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(NodeReport, (),
                       (nodeId, region, routedRevision, knownRevision, versions, incarnation, forwardKey, leaving,
-                       health, metrics, versionMetrics))
+                       health, metrics, versionMetrics, shadowExamples))
 
 // The control plane sets the pace: faster while a rollout touches the node.
 struct ReportReply {

@@ -12,6 +12,10 @@ namespace {
 constexpr int kMostPort = 65535;
 constexpr std::int64_t kMostTokenLife = 366LL * 24 * 3600;
 
+void subtract(std::vector<std::int64_t>& from, const std::vector<std::int64_t>& counts) {
+  for (std::size_t i = 0; i < std::min(from.size(), counts.size()); ++i) from[i] -= counts[i];
+}
+
 }  // namespace
 
 std::vector<FieldError> validate(const NodeDescription& node) {
@@ -52,8 +56,14 @@ VersionMetrics difference(const CountedBy& before, const CountedBy& after) {
   window.requests -= before.metrics.requests;
   window.failures -= before.metrics.failures;
   window.latencySeconds -= before.metrics.latencySeconds;
-  const std::size_t shared = std::min(window.latency.size(), before.metrics.latency.size());
-  for (std::size_t i = 0; i < shared; ++i) window.latency[i] -= before.metrics.latency[i];
+  subtract(window.latency, before.metrics.latency);
+  if (window.shadow && before.metrics.shadow) {
+    window.shadow->compared -= before.metrics.shadow->compared;
+    window.shadow->mismatched -= before.metrics.shadow->mismatched;
+    window.shadow->dropped -= before.metrics.shadow->dropped;
+    subtract(window.shadow->latency, before.metrics.shadow->latency);
+    subtract(window.shadow->liveLatency, before.metrics.shadow->liveLatency);
+  }
   return window;
 }
 

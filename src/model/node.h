@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "model/module.h"
+#include "model/shadow.h"
 
 namespace hotswap {
 
@@ -86,12 +87,13 @@ struct VersionMetrics {
   std::string name;  // of the route
   ModuleId moduleId;
   std::int64_t requests = 0;
-  std::int64_t failures = 0;          // the guest's own, and its answers with a status of 500 and above
-  std::vector<std::int64_t> latency;  // requests by upper bound (latency_bounds()), and one beyond the last
-  double latencySeconds = 0;          // all of them together
+  std::int64_t failures = 0;                 // the guest's own, and its answers with a status of 500 and above
+  std::vector<std::int64_t> latency;         // requests by upper bound (latency_bounds()), and one beyond the last
+  double latencySeconds = 0;                 // all of them together
+  std::optional<ShadowMetrics> shadow = {};  // of copies, which are no requests; absent where there were none
   bool operator==(const VersionMetrics&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(VersionMetrics, (), (tenant, name, moduleId, requests, failures, latency, latencySeconds))
+BOOST_DESCRIBE_STRUCT(VersionMetrics, (), (tenant, name, moduleId, requests, failures, latency, latencySeconds, shadow))
 
 // What happened between two reports of a node. Where the incarnation changed, everything that `after` counts.
 struct CountedBy {

@@ -37,12 +37,14 @@ struct JsonCodec<NodeShare> {
 
 // Before anything is routed to the new version: copies of live requests, whose answers are compared and thrown away.
 struct ShadowConfig {
-  int percent = 10;                      // 1–100, of the live requests
-  int holdSeconds = 60;                  // 1 or more
-  int minimumRequests = 100;             // 1–1,000,000,000 compared before the outcome counts
-  double maxMismatchPercent = 0;         // 0–100
-  std::vector<std::string> ignorePaths;  // JSON pointers into the answers that may differ; at most 64
-  bool allowOutbound = false;            // let copied requests call out
+  int percent = 10;               // 1–100, of the live requests
+  int holdSeconds = 60;           // 1 or more
+  int minimumRequests = 100;      // 1–1,000,000,000 compared before the outcome counts
+  double maxMismatchPercent = 0;  // 0–100
+  // JSON pointers to what may differ: into the value that a function returns, or into a handler's JSON body. At
+  // most 64.
+  std::vector<std::string> ignorePaths;
+  bool allowOutbound = false;  // let copied requests call out
   bool operator==(const ShadowConfig&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ShadowConfig, (),

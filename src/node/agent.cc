@@ -305,7 +305,7 @@ Task<Result<>> Agent::ask_function(std::shared_ptr<Workload> workload, HealthChe
 Task<Result<>> Agent::ask_path(std::shared_ptr<Workload> workload, HealthCheck check) {
   if (!workload->serves_http()) co_return fail(ErrorKind::kUnprocessable, "the module is no HTTP handler");
   net::LocalExchange exchange(*check.httpPath, "health-check", parts_.tracer.root(false), limits::kHealthReplyBytes);
-  HS_CO_TRY(const auto outcome, co_await workload->serve(exchange, 0));
+  HS_CO_TRY(const auto outcome, co_await workload->serve(exchange, {}));
   if (outcome.failure) co_return fail(ErrorKind::kUpstream, outcome.message);
   if (!exchange.complete()) co_return fail(ErrorKind::kUpstream, "the handler's reply was cut");
   if (exchange.status() == static_cast<unsigned>(check.httpStatus)) co_return Result<>{};
@@ -375,8 +375,22 @@ std::shared_ptr<const RouteTable> Agent::next_table() {
   }
   for (const auto& [key, version] : still) ready.push_back(version);
   lingering_.swap(still);
+  forget_examples(effective.routes);
   routed_ = effective.routes;
   return RouteTable::build(effective, ready, options_.node.nodeId);
+}
+
+// What an earlier shadow of a version found says nothing about the next one.
+void Agent::forget_examples(const std::vector<Route>& next) {
+  const auto shadows = [](const Route& route, const Route& other) {
+    return other.tenant == route.tenant && other.shadow && other.shadow->moduleId == route.shadow->moduleId;
+  };
+  for (const auto& route : next) {
+    if (!route.shadow) continue;
+    const bool begins = std::ranges::none_of(routed_, [&](const Route& before) { return shadows(route, before); });
+    const auto meter = meters_.find({route.tenant, route.shadow->moduleId});
+    if (begins && meter != meters_.end()) meter->second.counted->shadow.forget_examples();
+  }
 }
 
 Task<void> Agent::keep() {

@@ -96,6 +96,7 @@ class Agent {
   Task<void> check_again(std::shared_ptr<Held> held);
   Task<void> publish_changes();
   [[nodiscard]] std::shared_ptr<const RouteTable> next_table();
+  void forget_examples(const std::vector<Route>& next);
   Task<void> keep();
   void changed();
   Task<void> pause(std::chrono::milliseconds time);

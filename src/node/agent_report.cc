@@ -8,6 +8,28 @@
 #include "node/agent_parts.h"
 
 namespace hotswap::node {
+namespace {
+
+std::vector<std::int64_t> counts(const Histogram& histogram) {
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) {
+    counts.push_back(static_cast<std::int64_t>(histogram.bucket(i)));
+  }
+  return counts;
+}
+
+// nullopt where nothing was ever copied.
+std::optional<ShadowMetrics> shadow_metrics(const ShadowMeter& meter) {
+  const ShadowMetrics metrics{.compared = static_cast<std::int64_t>(meter.compared.value()),
+                              .mismatched = static_cast<std::int64_t>(meter.mismatched.value()),
+                              .dropped = static_cast<std::int64_t>(meter.dropped.value()),
+                              .latency = counts(meter.latency),
+                              .liveLatency = counts(meter.live_latency)};
+  if (metrics.compared == 0 && metrics.dropped == 0) return std::nullopt;
+  return metrics;
+}
+
+}  // namespace
 
 std::shared_ptr<VersionMeter> Agent::meter_of(const DesiredVersion& version) {
   Meter& meter = meters_[{version.tenant, version.moduleId}];
@@ -53,16 +75,25 @@ NodeReport Agent::report() {
   out.leaving = leaving_;
   for (const auto& [key, held] : held_) {
     const auto meter = meters_.find(key);
-    if (meter == meters_.end() || meter->second.counted->requests.value() == 0) continue;
+    if (meter == meters_.end()) continue;
     const VersionMeter& counted = *meter->second.counted;
+    auto shadow = shadow_metrics(counted.shadow);
+    if (counted.requests.value() == 0 && !shadow) continue;
     VersionMetrics metrics{.tenant = key.first, .name = counted.name, .moduleId = key.second, .latency = {}};
     metrics.requests = static_cast<std::int64_t>(counted.requests.value());
     metrics.failures = static_cast<std::int64_t>(counted.failures.value());
-    for (std::size_t i = 0; i <= counted.latency.bounds().size(); ++i) {
-      metrics.latency.push_back(static_cast<std::int64_t>(counted.latency.bucket(i)));
-    }
+    metrics.latency = counts(counted.latency);
     metrics.latencySeconds = counted.latency.sum();
+    metrics.shadow = std::move(shadow);
     out.versionMetrics.push_back(std::move(metrics));
+  }
+  for (const auto& route : routed_) {
+    if (!route.shadow) continue;
+    const auto meter = meters_.find({route.tenant, route.shadow->moduleId});
+    if (meter == meters_.end()) continue;
+    if (auto examples = meter->second.counted->shadow.examples(); !examples.empty()) {
+      out.shadowExamples.push_back({route.tenant, route.shadow->moduleId, std::move(examples)});
+    }
   }
   out.health = machine_.sample();
   out.health->modulesLoaded = static_cast<int>(modules_ready_.value());

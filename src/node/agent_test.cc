@@ -453,5 +453,38 @@ TEST_F(AgentTest, ReportsWhatEachVersionDid) {
   EXPECT_DOUBLE_EQ(metrics.latencySeconds, 100.5);
 }
 
+TEST_F(AgentTest, ReportsWhatCopiesOfRequestsShowedAndExamplesOfTheShadowThatGoesOn) {
+  const auto one = desired_version("add", 1);
+  const auto two = desired_version("add", 2);
+  control_.report_every = 1;
+  auto route = route_to("add", {{one.moduleId, 100}});
+  const auto plain = route;
+  route.shadow = ShadowRule{.moduleId = two.moduleId, .percent = 100, .ignorePaths = {}, .allowOutbound = false};
+  publish(state(1, {one, two}, {route}));
+  control_.wait_for(ready(1));
+  auto& meter = table()->shadow_of(one.tenant, "add")->version->meter->shadow;
+  meter.compared.add(3);
+  meter.mismatched.add(1);
+  meter.latency.record(100);
+  meter.keep({.nodeId = NodeId("n1"), .request = "f", .differs = "d", .live = "1", .shadow = "2", .traceId = "t"});
+  const auto report = control_.wait_for([](const NodeReport& r) { return !r.shadowExamples.empty(); });
+  EXPECT_EQ(report.shadowExamples[0].moduleId, two.moduleId);
+  EXPECT_EQ(report.shadowExamples[0].examples.at(0).request, "f");
+  ASSERT_EQ(report.versionMetrics.size(), 1U);
+  EXPECT_EQ(report.versionMetrics[0].moduleId, two.moduleId);
+  EXPECT_EQ(report.versionMetrics[0].requests, 0);
+  ASSERT_TRUE(report.versionMetrics[0].shadow);
+  EXPECT_EQ(report.versionMetrics[0].shadow->compared, 3);
+  EXPECT_EQ(report.versionMetrics[0].shadow->mismatched, 1);
+  EXPECT_EQ(report.versionMetrics[0].shadow->latency.back(), 1);
+
+  publish(state(2, {one, two}, {plain}));
+  EXPECT_TRUE(control_.wait_for(ready(2)).shadowExamples.empty());
+  publish(state(3, {one, two}, {route}));
+  const auto again = control_.wait_for(ready(3));
+  EXPECT_TRUE(again.shadowExamples.empty()) << "they were of another try";
+  EXPECT_EQ(again.versionMetrics.at(0).shadow.value_or(ShadowMetrics{}).compared, 3) << "counts only grow";
+}
+
 }  // namespace
 }  // namespace hotswap::node

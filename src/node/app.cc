@@ -24,9 +24,10 @@ App::App(Options options, Parts parts, wasm::CodeCache cache)
     : parts_(parts),
       loader_(parts.engine, std::move(cache), options.data / "files", options.policy),
       snapshot_(parts.threads),
+      shadows_(parts.threads, options.node.nodeId, parts.metrics),
       forwarder_(std::in_place, parts.threads, parts.clock, parts.random, parts.metrics),
-      gateway_({options.node.nodeId, options.node.region, options.forward_key}, snapshot_, &*forwarder_, parts.clock,
-               parts.tracer, parts.metrics),
+      gateway_({options.node.nodeId, options.node.region, options.forward_key}, snapshot_, shadows_, &*forwarder_,
+               parts.clock, parts.tracer, parts.metrics),
       agent_(
           parts.threads.at(0).get_executor(),
           {.node = options.node, .forward_key = options.forward_key, .data = options.data, .kept = kept_file(options)},
@@ -55,6 +56,7 @@ Task<void> App::leave() {
 }
 
 Task<void> App::stop() {
+  co_await shadows_.stop();
   // On the agent's thread, which owns the signal and the timer.
   co_await asio::co_spawn(
       parts_.threads.at(0),

@@ -51,6 +51,7 @@ class App {
   Parts parts_;
   WasmLoader loader_;
   Snapshot snapshot_;
+  Shadows shadows_;
   std::optional<forward::Forwarder> forwarder_;
   Gateway gateway_;
   Agent agent_;

@@ -8,7 +8,6 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "node/execute_request.h"
 #include "node/request_sender.h"
 
 namespace hotswap::node {
@@ -66,12 +65,13 @@ Task<void> refuse_forwarded(net::Exchange& exchange, Error why) {
 
 }  // namespace
 
-Gateway::Gateway(Here here, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock, Tracer& tracer,
-                 Metrics& metrics)
+Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, const Clock& clock,
+                 Tracer& tracer, Metrics& metrics)
     : node_(std::move(here.node)),
       region_(std::move(here.region)),
       forward_key_(std::move(here.forward_key)),
       snapshot_(snapshot),
+      shadows_(shadows),
       forwarder_(forwarder),
       clock_(clock),
       tracer_(tracer),
@@ -204,7 +204,7 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());
   span.attribute("moduleId", chosen->version->id.str());
   span.attribute("function", parsed->request.function);
-  const auto outcome = co_await chosen->version->workload->invoke(
+  auto outcome = co_await chosen->version->workload->invoke(
       {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes}, &exchange);
   if (!outcome) {
     span.fail();
@@ -217,6 +217,42 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     co_return;
   }
   (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
+  if (chosen->table->has_shadows()) [[unlikely]] {
+    copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace());
+  }
+}
+
+void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
+                        const TraceContext& trace) {
+  if (!parsed.request.module) return;  // whoever names a version means that one
+  const ShadowRoute* route = chosen.table->shadow_of(principal.tenant, *parsed.request.module);
+  if (route == nullptr || !Shadows::takes(*route, *chosen.version)) return;
+  if (parsed.params.size() > limits::kShadowBodyBytes) return shadows_.drop(*route);
+  Answer live{.failure = outcome.failure, .message = std::move(outcome.message), .wall = outcome.usage.wall};
+  live.content = Content(outcome.value);
+  live.content.end();
+  shadows_.run({.table = std::move(chosen.table),
+                .route = route,
+                .request = CopiedCall{.function = std::move(parsed.request.function),
+                                      .params = std::move(parsed.params),
+                                      .bytes = parsed.request.bytes,
+                                      .trace = trace},
+                .live = std::move(live)});
+}
+
+void Gateway::copy_http(std::shared_ptr<const RouteTable> table, const RouteTable::HttpMatch& match,
+                        RecordingExchange& recorded, const CallOutcome& outcome) {
+  if (outcome.failure == GuestFailure::Cancelled) return;
+  auto request = recorded.request();
+  if (!request) return shadows_.drop(*match.shadow);
+  Answer live = recorded.take_answer();
+  live.failure = outcome.failure;
+  live.message = outcome.message;
+  live.wall = outcome.usage.wall;
+  shadows_.run({.table = std::move(table),
+                .route = match.shadow,
+                .request = CopiedHttp{.request = *std::move(request), .prefix_size = match.prefix_size},
+                .live = std::move(live)});
 }
 
 Task<void> Gateway::serve_elsewhere(net::Exchange& exchange, const std::vector<Peer>* peers) {
@@ -236,20 +272,27 @@ Task<void> Gateway::serve_elsewhere(net::Exchange& exchange, const std::vector<P
 Task<void> Gateway::serve(net::Exchange& exchange) {
   const auto table = snapshot_.get();
   const RequestSender sender(exchange, forward_key_);
-  const auto [version, prefix_size, peers] =
-      table->by_http(exchange.header(net::http::field::host), exchange.path(), {draw(), &sender});
+  const auto match = table->by_http(exchange.header(net::http::field::host), exchange.path(), {draw(), &sender});
+  ReadyVersion* const version = match.version;
   if (version == nullptr) {
-    co_await serve_elsewhere(exchange, peers);
+    co_await serve_elsewhere(exchange, match.peers);
     co_return;
   }
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());
   span.attribute("moduleId", version->id.str());
-  const auto outcome = co_await version->workload->serve(exchange, prefix_size);
+  std::unique_ptr<RecordingExchange> recorded;
+  if (match.shadow != nullptr && Shadows::takes(*match.shadow, *version)) [[unlikely]] {
+    recorded = std::make_unique<RecordingExchange>(exchange);
+  }
+  net::Exchange& seen = recorded ? *recorded : exchange;
+  const auto outcome = co_await version->workload->serve(seen, {.prefix_size = match.prefix_size});
   if (!outcome) {
     span.fail();
     co_return;
   }
   meter(*version, *outcome, span);
+  if (recorded) [[unlikely]]
+    copy_http(table, match, *recorded, *outcome);
 }
 
 }  // namespace hotswap::node

@@ -8,6 +8,8 @@
 #include "model/invocation.h"
 #include "model/principal.h"
 #include "net/http.h"
+#include "node/execute_request.h"
+#include "node/shadow.h"
 #include "node/snapshot.h"
 
 namespace hotswap::node {
@@ -21,8 +23,8 @@ class Gateway {
     std::string forward_key;  // what a request shows that was sent on to this node by one of the fleet
   };
   // `forwarder` sends on what other nodes of the region serve; null where there are none.
-  Gateway(Here here, Snapshot& snapshot, forward::Forwarder* forwarder, const Clock& clock, Tracer& tracer,
-          Metrics& metrics);
+  Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, const Clock& clock,
+          Tracer& tracer, Metrics& metrics);
 
   // POST /api/v1/wasm/execute: 200 with an InvocationResult, also for a guest's own failure.
   Task<void> execute(net::Exchange& exchange, const Principal& principal);
@@ -44,12 +46,18 @@ class Gateway {
   Task<void> send_on(net::Exchange& exchange, std::string body, std::vector<Peer> peers);
   [[nodiscard]] std::string result_json(const ReadyVersion& version, const CallOutcome& outcome,
                                         const TraceContext& trace) const;
+  // Of a request that was answered, for the version that shadows its route.
+  void copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
+                 const TraceContext& trace);
+  void copy_http(std::shared_ptr<const RouteTable> table, const RouteTable::HttpMatch& match,
+                 RecordingExchange& recorded, const CallOutcome& outcome);
   void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span);
 
   NodeId node_;
   Region region_;
   std::string forward_key_;
   Snapshot& snapshot_;
+  Shadows& shadows_;
   forward::Forwarder* forwarder_;
   const Clock& clock_;
   Tracer& tracer_;

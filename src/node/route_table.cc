@@ -23,6 +23,21 @@ std::string_view without_port(std::string_view host) {
 
 }  // namespace
 
+void ShadowMeter::keep(ShadowExample example) {
+  const std::lock_guard lock(mutex_);
+  keep_example(examples_, std::move(example));
+}
+
+std::vector<ShadowExample> ShadowMeter::examples() const {
+  const std::lock_guard lock(mutex_);
+  return examples_;
+}
+
+void ShadowMeter::forget_examples() {
+  const std::lock_guard lock(mutex_);
+  examples_.clear();
+}
+
 void RouteEntry::add(std::shared_ptr<ReadyVersion> version, int weight) {
   if (weight <= 0) return;
   const int before = choices_.empty() ? 0 : choices_.back().up_to;
@@ -72,6 +87,16 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
       http = http || found->second->workload->serves_http();
     }
     if (entry.empty()) continue;
+    if (route.shadow) {
+      const auto copied_to = tenant.versions.find(route.shadow->moduleId.str());
+      if (copied_to != tenant.versions.end()) {
+        entry.add_shadow({.version = copied_to->second,
+                          .percent = route.shadow->percent,
+                          .ignore_paths = route.shadow->ignorePaths,
+                          .allow_outbound = route.shadow->allowOutbound});
+        table->has_shadows_ = true;
+      }
+    }
     if (http) table->add_http(route.http, {.route = entry, .peers = nullptr});
     tenant.names.insert_or_assign(route.name, std::move(entry));
   }
@@ -104,6 +129,13 @@ ReadyVersion* RouteTable::by_name(const TenantId& tenant, std::string_view name,
   return entry == owner->second.names.end() ? nullptr : &entry->second.choose(draw);
 }
 
+const ShadowRoute* RouteTable::shadow_of(const TenantId& tenant, std::string_view name) const {
+  const auto owner = tenants_.find(tenant.str());
+  if (owner == tenants_.end()) return nullptr;
+  const auto entry = owner->second.names.find(name);
+  return entry == owner->second.names.end() ? nullptr : entry->second.shadow();
+}
+
 ReadyVersion* RouteTable::by_id(const TenantId& tenant, std::string_view module_id) const {
   const auto owner = tenants_.find(tenant.str());
   if (owner == tenants_.end()) return nullptr;
@@ -117,7 +149,7 @@ RouteTable::HttpMatch RouteTable::longest_prefix(const StringMap<HttpEntry>& pre
     if (const auto found = prefixes.find(path.substr(0, size)); found != prefixes.end()) {
       const HttpEntry& entry = found->second;
       if (entry.peers != nullptr) return {.prefix_size = size, .peers = entry.peers.get()};
-      return {.version = &entry.route.choose(draw), .prefix_size = size};
+      return {.version = &entry.route.choose(draw), .prefix_size = size, .shadow = entry.route.shadow()};
     }
     const std::size_t slash = path.substr(0, size).rfind('/');
     if (slash == std::string_view::npos) return {};

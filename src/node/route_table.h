@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,24 @@
 
 namespace hotswap::node {
 
+// What copies of live requests told about a version on this node. Any thread.
+class ShadowMeter {
+ public:
+  Counter compared;
+  Counter mismatched;
+  Counter dropped;
+  Histogram latency{latency_bounds()};       // seconds; of the copies that were compared
+  Histogram live_latency{latency_bounds()};  // of their requests
+
+  void keep(ShadowExample example);
+  [[nodiscard]] std::vector<ShadowExample> examples() const;
+  void forget_examples();
+
+ private:
+  mutable std::mutex mutex_;  // copies end on every I/O thread, reports are made on one
+  std::vector<ShadowExample> examples_;
+};
+
 // What a version did on this node, over all times that it was made ready. Any thread.
 struct VersionMeter {
   explicit VersionMeter(std::string module_name = {}) : name(std::move(module_name)) {}
@@ -23,6 +42,7 @@ struct VersionMeter {
   Counter requests;
   Counter failures;
   Histogram latency{latency_bounds()};  // seconds
+  ShadowMeter shadow;
 };
 
 // A version that is ready on this node. Dropped, with its code, when the last snapshot or request that holds it ends.
@@ -54,10 +74,21 @@ struct Draw {
   Draw(std::uint64_t drawn, const Sender* from = nullptr) : random(drawn), sender(from) {}
 };
 
+// Which version gets copies of how many percent of a route's live requests.
+struct ShadowRoute {
+  std::shared_ptr<ReadyVersion> version;
+  int percent = 0;
+  std::vector<std::string> ignore_paths;  // JSON pointers
+  bool allow_outbound = false;
+};
+
 // The traffic of one name: versions with cumulative weights that end at 100.
 class RouteEntry {
  public:
   explicit RouteEntry(std::optional<StickyKey> sticky = std::nullopt) : sticky_(std::move(sticky)) {}
+  void add_shadow(ShadowRoute shadow) { shadow_ = std::move(shadow); }
+  // nullptr where nothing is copied.
+  [[nodiscard]] const ShadowRoute* shadow() const noexcept { return shadow_ ? &*shadow_ : nullptr; }
   void add(std::shared_ptr<ReadyVersion> version, int weight);
   [[nodiscard]] ReadyVersion& choose(Draw draw) const;
   [[nodiscard]] bool empty() const noexcept { return choices_.empty(); }
@@ -69,6 +100,7 @@ class RouteEntry {
   };
   std::optional<StickyKey> sticky_;
   std::vector<Choice> choices_;
+  std::optional<ShadowRoute> shadow_;
 };
 
 // Immutable after build; any thread may read. Look-ups do not allocate.
@@ -86,10 +118,14 @@ class RouteTable {
   // Who serves a route, or a version, that this node does not; nullptr where nobody is known to.
   [[nodiscard]] const std::vector<Peer>* remote(const TenantId& tenant, std::string_view name) const;
   [[nodiscard]] const std::vector<Peer>* remote_version(const TenantId& tenant, std::string_view module_id) const;
+  // Who gets copies of the requests to `name`; nullptr where nobody does. Worth asking where has_shadows() says so.
+  [[nodiscard]] const ShadowRoute* shadow_of(const TenantId& tenant, std::string_view name) const;
+  [[nodiscard]] bool has_shadows() const noexcept { return has_shadows_; }
   struct HttpMatch {
     ReadyVersion* version = nullptr;           // nullptr where nothing answers here
     std::size_t prefix_size = 0;               // bytes of the path before the '/' that the guest's path begins with
     const std::vector<Peer>* peers = nullptr;  // where other nodes answer instead
+    const ShadowRoute* shadow = nullptr;
   };
   // The longest path prefix that matches, a route of this host before one of any host. `host` may carry a port.
   [[nodiscard]] HttpMatch by_http(std::string_view host, std::string_view path, Draw draw) const;
@@ -120,6 +156,7 @@ class RouteTable {
   void add_http(const HttpBinding& binding, const HttpEntry& entry);
 
   std::int64_t revision_ = 0;
+  bool has_shadows_ = false;
   ReadyVersions versions_;
   StringMap<TenantTable> tenants_;
   // Prefixes without their last '/', so that "/m/name" finds "/m/name/" too.

@@ -122,6 +122,48 @@ TEST_F(RouteTableTest, APreviewAnswersAtItsOwnPlaceOnly) {
   for (std::uint64_t draw = 0; draw < 100; ++draw) EXPECT_EQ(table->by_name(kTenant, "add", draw), one.get());
 }
 
+TEST_F(RouteTableTest, APreviewAnswersWhereNothingIsRoutedYet) {
+  const auto green = ready("add", 1);
+  desired_.routes = {route_to("add", {})};
+  desired_.routes[0].preview = Preview{green->id, {.host = std::nullopt, .pathPrefix = "/green/"}};
+  const auto table = build();
+  EXPECT_EQ(table->by_http("h", "/green/x", 0).version, green.get());
+  EXPECT_EQ(table->by_http("h", "/m/add/", 0).version, nullptr);
+  EXPECT_EQ(table->by_name(kTenant, "add", 0), nullptr);
+}
+
+TEST_F(RouteTableTest, AShadowStandsBesideARouteAndTakesNoTraffic) {
+  const auto one = ready("add", 1);
+  const auto two = ready("add", 2);
+  const auto other = ready("sub", 1);
+  desired_.routes = {route_to("add", {{one->id, 100}}), route_to("sub", {{other->id, 100}})};
+  EXPECT_FALSE(build()->has_shadows());
+  desired_.routes[0].shadow =
+      ShadowRule{.moduleId = two->id, .percent = 30, .ignorePaths = {"/at"}, .allowOutbound = true};
+  const auto table = build();
+  EXPECT_TRUE(table->has_shadows());
+  const auto* shadow = table->shadow_of(kTenant, "add");
+  ASSERT_NE(shadow, nullptr);
+  EXPECT_EQ(shadow->version, two);
+  EXPECT_EQ(shadow->percent, 30);
+  EXPECT_EQ(shadow->ignore_paths, std::vector<std::string>{"/at"});
+  EXPECT_TRUE(shadow->allow_outbound);
+  ASSERT_NE(table->by_http("h", "/m/add/", 0).shadow, nullptr);
+  EXPECT_EQ(table->by_http("h", "/m/add/", 0).shadow->version, two);
+  EXPECT_EQ(table->by_http("h", "/m/sub/", 0).shadow, nullptr);
+  EXPECT_EQ(table->shadow_of(kTenant, "sub"), nullptr);
+  for (std::uint64_t draw = 0; draw < 100; ++draw) EXPECT_EQ(table->by_name(kTenant, "add", draw), one.get());
+}
+
+TEST_F(RouteTableTest, AShadowThatIsNotReadyHereGetsNothing) {
+  const auto one = ready("add", 1);
+  desired_.routes = {route_to("add", {{one->id, 100}})};
+  desired_.routes[0].shadow =
+      ShadowRule{.moduleId = module_id("add", {2, 0, 0}), .percent = 100, .ignorePaths = {}, .allowOutbound = false};
+  EXPECT_FALSE(build()->has_shadows());
+  EXPECT_EQ(build()->shadow_of(kTenant, "add"), nullptr);
+}
+
 TEST_F(RouteTableTest, AVersionThatIsNotReadyHereTakesNoTraffic) {
   const auto one = ready("add", 1);
   desired_.routes = {route_to("add", {{one->id, 50}, {module_id("add", {2, 0, 0}), 50}}),

@@ -28,7 +28,7 @@ class TestWorkload final : public Workload {
                           .stderr_text = {},
                           .usage = {}};
   }
-  Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t) override {
+  Task<Result<CallOutcome>> serve(net::Exchange& exchange, HttpCall) override {
     ++health_checks;
     asked = exchange.target();
     std::ignore = co_await exchange.reply(status, "text/plain", "up");

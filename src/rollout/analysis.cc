@@ -153,6 +153,16 @@ std::string lacking(const Asked& asked) {
   return missing;
 }
 
+std::vector<Verdict> judge_shadow(const Asked& asked, MetricResult& result) {
+  const ShadowSample& shadow = asked.samples.shadow;
+  result.candidate = percent(shadow.mismatched, shadow.compared);
+  auto verdicts = judge_rate(asked, {"mismatches", false}, shadow.mismatched, shadow.compared, nullptr);
+  if (shadow.mismatched > 0 && !shadow.examples.empty() && !verdicts.empty()) {
+    verdicts.back().reason += ", such as " + summary(shadow.examples.front());
+  }
+  return verdicts;
+}
+
 std::vector<Verdict> judge(const Asked& asked, MetricResult& result) {
   const Samples& samples = asked.samples;
   switch (asked.metric.metric) {
@@ -167,8 +177,7 @@ std::vector<Verdict> judge(const Asked& asked, MetricResult& result) {
       return judge_rate(asked, rate, samples.candidate.errors, samples.candidate.requests, &samples.baseline);
     }
     case MetricKind::shadowMismatch:
-      result.candidate = percent(samples.shadow.mismatched, samples.shadow.compared);
-      return judge_rate(asked, {"mismatches", false}, samples.shadow.mismatched, samples.shadow.compared, nullptr);
+      return judge_shadow(asked, result);
     case MetricKind::latencyP50:
       return judge_latency(asked, "p50", 0.5, result);
     case MetricKind::latencyP99:
@@ -261,6 +270,23 @@ Measurement measure(const AnalysisConfig& config, const Samples& samples, int lo
   }
   measurement.outcome = together(measurement.results, question);
   return measurement;
+}
+
+ShadowReport report_of(const ShadowSample& sample) {
+  const auto at = [](const LatencyHistogram& histogram, double p) -> std::optional<double> {
+    const auto size = static_cast<double>(total(histogram));
+    if (size == 0) return std::nullopt;
+    const double value = value_at(histogram, std::max(1.0, std::ceil(p * size)));
+    return std::isfinite(value) ? std::optional(value) : std::nullopt;
+  };
+  return {.compared = static_cast<std::int64_t>(sample.compared),
+          .mismatched = static_cast<std::int64_t>(sample.mismatched),
+          .dropped = static_cast<std::int64_t>(sample.dropped),
+          .liveP50Ms = at(sample.live_latency, 0.5),
+          .liveP99Ms = at(sample.live_latency, 0.99),
+          .shadowP50Ms = at(sample.latency, 0.5),
+          .shadowP99Ms = at(sample.latency, 0.99),
+          .examples = sample.mismatched > 0 ? sample.examples : std::vector<ShadowExample>{}};
 }
 
 AnalysisRun counted(AnalysisRun run, const Measurement& measurement, TimePoint at) {

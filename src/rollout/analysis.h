@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/analysis.h"
+#include "model/shadow.h"
 
 namespace hotswap::rollout {
 
@@ -27,9 +28,14 @@ struct VersionSample {
   bool operator==(const VersionSample&) const = default;
 };
 
+// What the answers to copies of live requests were, beside the live ones.
 struct ShadowSample {
   std::uint64_t compared = 0;
   std::uint64_t mismatched = 0;
+  std::uint64_t dropped = 0;      // chosen, and not compared
+  LatencyHistogram latency;       // of the copies
+  LatencyHistogram live_latency;  // of the requests that they were copied from
+  std::vector<ShadowExample> examples;
   bool operator==(const ShadowSample&) const = default;
 };
 
@@ -79,6 +85,9 @@ struct QuantileEstimate {
   Interval interval;
 };
 [[nodiscard]] QuantileEstimate quantile(const LatencyHistogram& histogram, double p, double alpha);
+
+// For people.
+[[nodiscard]] ShadowReport report_of(const ShadowSample& sample);
 
 // The run with one more measurement in it.
 [[nodiscard]] AnalysisRun counted(AnalysisRun run, const Measurement& measurement, TimePoint at);

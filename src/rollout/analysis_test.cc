@@ -148,6 +148,45 @@ TEST(Intervals, OfAQuantileHoldIt) {
   EXPECT_TRUE(std::isinf(quantile(histogram, 0.999, 0.05).interval.high));
 }
 
+ShadowSample shadow(std::uint64_t compared, std::uint64_t mismatched) {
+  return {.compared = compared,
+          .mismatched = mismatched,
+          .dropped = 4,
+          .latency = {.bounds = {1, 10, 100}, .counts = {compared, 0, 0, 0}},
+          .live_latency = {.bounds = {1, 10, 100}, .counts = {0, 0, 0, compared}},
+          .examples = {{.nodeId = NodeId("n"),
+                        .request = "add",
+                        .differs = "returnValue",
+                        .live = "5",
+                        .shadow = "6",
+                        .traceId = "t"}}};
+}
+
+TEST(Shadowing, FailsByWhatDiffersAndSaysHow) {
+  const AnalysisConfig config{.metrics = {threshold(MetricKind::shadowMismatch, 0)}};
+  const auto outcome = [&](std::uint64_t compared, std::uint64_t mismatched) {
+    return measure(config, {.candidate = {}, .baseline = {}, .shadow = shadow(compared, mismatched), .queries = {}}, 1);
+  };
+  EXPECT_EQ(outcome(100, 0).outcome, kGood);
+  EXPECT_EQ(outcome(99, 0).outcome, kOpen) << "few comparisons are never success";
+  EXPECT_EQ(outcome(0, 0).outcome, kOpen);
+  EXPECT_EQ(outcome(100, 1).outcome, kBad);
+  EXPECT_THAT(outcome(100, 50).results.at(0).reason, HasSubstr("50% of 100"));
+  EXPECT_THAT(outcome(100, 50).results.at(0).reason, HasSubstr("add (returnValue): 5 became 6"));
+}
+
+TEST(Shadowing, ReportsCountsLatenciesAndExamples) {
+  const auto report = report_of(shadow(100, 2));
+  EXPECT_EQ(report.compared, 100);
+  EXPECT_EQ(report.mismatched, 2);
+  EXPECT_EQ(report.dropped, 4);
+  EXPECT_DOUBLE_EQ(report.shadowP50Ms.value(), 0.5);
+  EXPECT_FALSE(report.liveP50Ms) << "it lies above the last bound";
+  EXPECT_EQ(report.examples.size(), 1U);
+  EXPECT_FALSE(report_of(shadow(0, 0)).shadowP50Ms);
+  EXPECT_EQ(report_of(shadow(100, 0)).examples.size(), 0U) << "left over from before the window";
+}
+
 TEST(Counting, AddsUpWhatMeasurementsSaid) {
   const TimePoint at{std::chrono::milliseconds(5)};
   auto run = counted({}, {.outcome = kGood, .results = {}, .enough = true}, at);

@@ -163,7 +163,12 @@ Decision measured(const RolloutState& state, const Step& step, TimePoint now, bo
   if (!measurement.enough && measurement.outcome != AnalysisOutcome::failure && !over) {
     return Wait{now + std::chrono::seconds(step.analysis->intervalSeconds)};
   }
-  return Measured{counted(run, measurement, now), measurement.outcome};
+  Measured made{.run = counted(run, measurement, now), .outcome = measurement.outcome};
+  if (std::ranges::find(step.analysis->metrics, MetricKind::shadowMismatch, &AnalysisMetric::metric) !=
+      step.analysis->metrics.end()) {
+    made.shadow = report_of(state.samples.shadow);
+  }
+  return made;
 }
 
 Decision hold(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <variant>
@@ -69,6 +70,7 @@ struct Pause {
 struct Measured {
   AnalysisRun run;
   AnalysisOutcome outcome = AnalysisOutcome::inconclusive;
+  std::optional<ShadowReport> shadow = {};  // where the step's analysis looks at one
   bool operator==(const Measured&) const = default;
 };
 using Decision = std::variant<Wait, Advance, Complete, Fail, RollBack, Pause, Measured>;

@@ -26,6 +26,7 @@ Steps shadow_stage(const ShadowConfig& shadow, const Ground& ground) {
                                        .tolerance = {},
                                        .query = {}}}};
   analysis.minimumRequests = shadow.minimumRequests;
+  analysis.intervalSeconds = std::min(analysis.intervalSeconds, shadow.holdSeconds);
   Step copy{
       .kind = StepKind::Shadow, .nodes = ids_of(shadowed.nodes), .regions = shadowed.regions, .weight = shadow.percent};
   copy.shadow = shadow;

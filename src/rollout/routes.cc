@@ -22,7 +22,8 @@ std::vector<WeightedVersion> share(std::vector<WeightedVersion> before, int tota
 
 const Route* before(const Deployment& deployment, const Region& region) {
   const auto found = std::ranges::find(deployment.routesBefore, region, &Route::region);
-  return found == deployment.routesBefore.end() ? nullptr : &*found;
+  // One that a preview left behind routes nothing.
+  return found == deployment.routesBefore.end() || found->versions.empty() ? nullptr : &*found;
 }
 
 std::vector<WeightedVersion> weighed(const Deployment& deployment, const std::vector<WeightedVersion>& were,
@@ -38,9 +39,12 @@ std::vector<WeightedVersion> weighed(const Deployment& deployment, const std::ve
   return versions;
 }
 
+Route unrouted(const TenantId& tenant, const Deployment& deployment, const Region& region) {
+  return {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = deployment.http};
+}
+
 Route shifted(const TenantId& tenant, const Deployment& deployment, const Region& region, const Step& step) {
-  Route route{
-      .tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = deployment.http};
+  Route route = unrouted(tenant, deployment, region);
   const Route* was = before(deployment, region);
   const bool in_part = was != nullptr && step.onNodes.has_value();
   route.versions =
@@ -63,8 +67,8 @@ std::vector<Route> changed(const TenantId& tenant, const Deployment& deployment,
       continue;
     }
     const Route* was = before(deployment, region);
-    if (was == nullptr) continue;
-    Route route = *was;
+    if (was == nullptr && !step.preview) continue;
+    Route route = was != nullptr ? *was : unrouted(tenant, deployment, region);
     if (step.preview) route.preview = Preview{.moduleId = deployment.moduleId, .http = *step.preview};
     if (step.shadow) {
       route.shadow = ShadowRule{.moduleId = deployment.moduleId,
@@ -87,8 +91,7 @@ RouteChange back(const TenantId& tenant, const Deployment& deployment, const std
   }
   for (const auto& region : deployment.regionsWithoutRouteBefore) {
     if (!asked(region)) continue;
-    change.drop.push_back(
-        {.tenant = tenant, .name = deployment.moduleName, .region = region, .versions = {}, .http = {}});
+    change.drop.push_back(unrouted(tenant, deployment, region));
   }
   return change;
 }

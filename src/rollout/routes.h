@@ -14,7 +14,8 @@ struct RouteChange {
 
 // The routes that a Shift, a Preview or a Shadow step asks for in its regions: the new version at the step's weight,
 // and what was routed before the rollout sharing the rest in its old proportions. Where nothing was routed before, the
-// new version takes everything; a preview and a shadow have no route to stand beside there, and change nothing.
+// new version takes everything; a preview stands alone there, in a route without versions, and a shadow, which has
+// nothing to copy, changes nothing.
 [[nodiscard]] std::vector<Route> changed(const TenantId& tenant, const Deployment& deployment, const Step& step);
 
 // Back to exactly the routes before the rollout; those that did not exist are dropped. Only in `regions` where any are

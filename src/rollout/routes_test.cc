@@ -87,21 +87,36 @@ TEST(ShiftingNodes, LeavesTheOthersAsTheyWere) {
   EXPECT_THAT(routes[1].onNodes, IsEmpty());
 }
 
-TEST(StandingBeside, ChangesNoWeightAndNoRegionWithoutTraffic) {
-  Step preview{.kind = StepKind::Preview, .nodes = {}, .regions = {kEast, kWest}};
-  preview.preview = HttpBinding{.host = std::nullopt, .pathPrefix = "/green/"};
+TEST(StandingBeside, AShadowChangesNoWeightAndNoRegionWithoutTraffic) {
   Step shadow{.kind = StepKind::Shadow, .nodes = {}, .regions = {kEast, kWest}, .weight = 30};
   shadow.shadow = ShadowConfig{};
-  for (const auto& one : {preview, shadow}) {
-    const auto before = deployment({version("a", 60), version("b", 40)});
-    auto routes = changed(kTenant, before, one);
-    ASSERT_EQ(routes.size(), 1U);
-    EXPECT_EQ(routes[0].preview.has_value(), one.kind == StepKind::Preview);
-    EXPECT_EQ(routes[0].shadow.has_value(), one.kind == StepKind::Shadow);
-    routes[0].preview.reset();
-    routes[0].shadow.reset();
-    EXPECT_EQ(routes, before.routesBefore);
-  }
+  const auto before = deployment({version("a", 60), version("b", 40)});
+  auto routes = changed(kTenant, before, shadow);
+  ASSERT_EQ(routes.size(), 1U);
+  EXPECT_TRUE(routes[0].shadow.has_value());
+  routes[0].shadow.reset();
+  EXPECT_EQ(routes, before.routesBefore);
+}
+
+TEST(StandingBeside, APreviewChangesNoWeightAndStandsAloneWhereNothingIsRouted) {
+  Step preview{.kind = StepKind::Preview, .nodes = {}, .regions = {kEast, kWest}};
+  preview.preview = HttpBinding{.host = std::nullopt, .pathPrefix = "/green/"};
+  auto deploying = deployment({version("a", 60), version("b", 40)});
+  auto routes = changed(kTenant, deploying, preview);
+  ASSERT_EQ(routes.size(), 2U);
+  const Route alone = routes[1];
+  EXPECT_EQ(alone.region, kWest);
+  EXPECT_THAT(alone.versions, IsEmpty());
+  ASSERT_TRUE(alone.preview);
+  EXPECT_EQ(alone.preview->http, *preview.preview);
+  ASSERT_TRUE(routes[0].preview);
+  routes[0].preview.reset();
+  EXPECT_EQ(routes[0], deploying.routesBefore[0]);
+
+  // What such a route leaves behind does not share the traffic of the next deployment.
+  deploying.routesBefore = {alone};
+  Step shift{.kind = StepKind::Shift, .nodes = {}, .regions = {kWest}, .weight = 10};
+  EXPECT_THAT(changed(kTenant, deploying, shift)[0].versions, ElementsAre(version(kNewText, 100)));
 }
 
 TEST(GoingBack, StaysWithinTheRegionsThatAreNamed) {

@@ -37,10 +37,23 @@ struct CallOutcome {
   Usage usage;
 };
 
+// What a call may do beyond its own instance. A copy of a live request may do less: its effects are there already.
+enum class Effects {
+  all,       // what the version is granted
+  outbound,  // call out as granted; files are read-only
+  none,      // no network; files are read-only
+};
+
 struct FunctionCall {
   std::string_view function;  // "fn", "interface#fn", "ns:pkg/interface@version#fn", or a shorter form that is unique
   std::string_view params;    // JSON array, or object by parameter name
   BytesEncoding bytes = BytesEncoding::array;
+  Effects effects = Effects::all;
+};
+
+struct HttpCall {
+  std::size_t prefix_size = 0;  // bytes of the path that the guest does not see; it finds them in x-forwarded-prefix
+  Effects effects = Effects::all;
 };
 
 // One version, compiled and linked. Immutable apart from its permits and counters; shared by the snapshot and by every
@@ -56,8 +69,7 @@ class Workload {
 
   // Serves one HTTP request in a fresh instance, streaming both ways, and replies on the exchange: also with a problem
   // document where the guest failed before its first byte. The outcome is for metering.
-  // The guest sees the path without its first `prefix_size` bytes, which it finds in the header x-forwarded-prefix.
-  virtual Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t prefix_size) = 0;
+  virtual Task<Result<CallOutcome>> serve(net::Exchange& exchange, HttpCall call) = 0;
 
   // Whether serve() is possible.
   [[nodiscard]] virtual bool serves_http() const noexcept = 0;

@@ -3,9 +3,12 @@
 
 #include <engine.h>
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "sandbox/workload.h"
 
 namespace hotswap::wasm {
 
@@ -36,15 +39,19 @@ class Grants {
   explicit Grants(Grant grant);
   Grants(const Grants&) = delete;
   Grants& operator=(const Grants&) = delete;
-  [[nodiscard]] const eng_grants& get() const noexcept { return views_; }
+  // As much of the grant as a call with these effects may use.
+  [[nodiscard]] const eng_grants& get(Effects effects = Effects::all) const noexcept {
+    return views_[static_cast<std::size_t>(effects)];
+  }
 
  private:
   const Grant grant_;
   std::vector<eng_pair> env_;
   std::vector<eng_slice> args_;
   std::vector<eng_directory> directories_;
+  std::vector<eng_directory> read_only_directories_;
   std::vector<eng_slice> hosts_;
-  eng_grants views_{};
+  std::array<eng_grants, 3> views_{};  // by Effects
 };
 
 }  // namespace hotswap::wasm

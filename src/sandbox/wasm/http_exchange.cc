@@ -230,7 +230,7 @@ Task<Result<CallOutcome>> conclude(Call& call, Response& response, net::Exchange
 
 }  // namespace
 
-Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net::Exchange& exchange,
+Result<eng_call*> start_http_call(const Image& image, const eng_grants& grants, net::Exchange& exchange,
                                   std::size_t prefix_size) {
   const std::string_view prefix = exchange.target().substr(0, prefix_size);
   std::string_view target = exchange.target().substr(prefix_size);
@@ -260,7 +260,7 @@ Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net:
       .body_complete = exchange.body_done() && exchange.trailers().begin() == exchange.trailers().end()};
   eng_call* call = nullptr;
   eng_error error{};
-  if (!eng_call_http(image.get(), &grants.get(), &request, &call, &error)) {
+  if (!eng_call_http(image.get(), &grants, &request, &call, &error)) {
     Error failure = to_error(error);
     eng_buffer_free(error.message);
     return std::unexpected(std::move(failure));

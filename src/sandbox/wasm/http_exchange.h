@@ -15,7 +15,7 @@
 namespace hotswap::wasm {
 
 // Starts the guest's handler with what has arrived of the request; nothing has run yet.
-[[nodiscard]] Result<eng_call*> start_http_call(const Image& image, const Grants& grants, net::Exchange& exchange,
+[[nodiscard]] Result<eng_call*> start_http_call(const Image& image, const eng_grants& grants, net::Exchange& exchange,
                                                 std::size_t prefix_size);
 
 // Drives the call to its end and replies. See Workload::serve.

@@ -114,7 +114,8 @@ Task<Result<CallOutcome>> WasmWorkload::invoke(FunctionCall function_call, net::
   const std::uint32_t flags = function_call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;
   eng_call* handle = nullptr;
   eng_error error{};
-  if (!eng_call_function(image_.get(), function, &grants_.get(), slice(function_call.params), flags, &handle, &error)) {
+  const eng_grants& grants = grants_.get(function_call.effects);
+  if (!eng_call_function(image_.get(), function, &grants, slice(function_call.params), flags, &handle, &error)) {
     Error failure = to_error(error);
     eng_buffer_free(error.message);
     co_return std::unexpected(std::move(failure));
@@ -123,13 +124,13 @@ Task<Result<CallOutcome>> WasmWorkload::invoke(FunctionCall function_call, net::
   co_return co_await finish(call, watch);
 }
 
-Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange, std::size_t prefix_size) {
+Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange, HttpCall http_call) {
   auto permit = take_permit();
   if (!permit) {
     (void)co_await net::reply_problem(exchange, permit.error());
     co_return std::unexpected(permit.error());
   }
-  auto handle = start_http_call(image_, grants_, exchange, prefix_size);
+  auto handle = start_http_call(image_, grants_.get(http_call.effects), exchange, http_call.prefix_size);
   if (!handle) {
     (void)co_await net::reply_problem(exchange, handle.error());
     co_return std::unexpected(handle.error());

@@ -31,7 +31,7 @@ class WasmWorkload final : public Workload {
   WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http);
 
   Task<Result<CallOutcome>> invoke(FunctionCall call, net::Exchange* watch) override;
-  Task<Result<CallOutcome>> serve(net::Exchange& exchange, std::size_t prefix_size) override;
+  Task<Result<CallOutcome>> serve(net::Exchange& exchange, HttpCall http_call) override;
   [[nodiscard]] bool serves_http() const noexcept override { return serves_http_; }
 
   // Runs _start or wasi:cli/run with the grant's arguments and streams.

@@ -268,6 +268,26 @@ TEST(GrantTest, AllowedDirectoriesBecomePrivateFoldersOfTheModule) {
   std::filesystem::remove_all(files.parent_path());
 }
 
+TEST(GrantTest, ACopyOfARequestMayDoLess) {
+  Grant grant;
+  grant.env = {{"NAME", "value"}};
+  grant.directories = {{"/host", "/guest", true}};
+  grant.network = Network::listed;
+  grant.hosts = {"example.org"};
+  const Grants grants(grant);
+  EXPECT_EQ(grants.get().network, static_cast<std::uint32_t>(Network::listed));
+  EXPECT_TRUE(grants.get().directories[0].writable);
+  const eng_grants& outbound = grants.get(Effects::outbound);
+  EXPECT_EQ(outbound.network, static_cast<std::uint32_t>(Network::listed));
+  EXPECT_EQ(outbound.hosts_count, 1U);
+  EXPECT_FALSE(outbound.directories[0].writable);
+  const eng_grants& none = grants.get(Effects::none);
+  EXPECT_EQ(none.network, static_cast<std::uint32_t>(Network::none));
+  ASSERT_EQ(none.directories_count, 1U);
+  EXPECT_FALSE(none.directories[0].writable);
+  EXPECT_EQ(none.env_count, 1U);
+}
+
 TEST(GrantTest, NothingIsGrantedByDefault) {
   const auto grant = grant_of(ResourceLimits{}, "/nowhere", {.max_output_bytes = 1, .cpu_window = 100ms});
   ASSERT_TRUE(grant);

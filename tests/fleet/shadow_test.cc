@@ -1,0 +1,178 @@
+// A version that gets copies of live requests on three node processes, before it is in the traffic.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "fleet/load.h"
+#include "fleet/three_nodes.h"
+#include "net/client.h"
+
+namespace hotswap::e2e {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Key;
+using testing::UnorderedElementsAre;
+
+const std::string kBody(10'000, 'x');
+constexpr int kNotCompleted = 5;  // exit code of --watch
+
+// add(i32, i32) -> i32 with another body.
+std::string module_with(const std::string& body) {
+  std::string bytes("\0asm\x01\0\0\0\x01\x07\x01\x60\x02\x7f\x7f\x01\x7f\x03\x02\x01\0\x07\x07\x01\x03", 25);
+  bytes += "add";
+  bytes += std::string("\0\0\x0a", 3);
+  bytes += static_cast<char>(body.size() + 3);
+  bytes += '\x01';
+  bytes += static_cast<char>(body.size() + 1);
+  bytes += '\0';
+  return bytes + body;
+}
+const std::string kMultiplies("\x20\0\x20\x01\x6c\x0b", 6);
+const std::string kTraps("\0\x0b", 2);
+// While the first parameter is not 0.
+const std::string kLoops("\x03\x40\x20\0\x0d\0\x0b\x41\x05\x0b", 10);
+
+class Shadow : public ThreeNodes {
+ protected:
+  Shadow() { control_.release("c-add", "add", "1.0.0"); }
+  void push_body(const std::string& body) const {
+    const std::string file = folder_.path() + "/next.wasm";
+    std::ofstream(file, std::ios::binary) << module_with(body);
+    push(file, "add");
+  }
+  void push(const std::string& file, const std::string& name) const {
+    control_.hotswap({"module", "push", file, "--name", name, "--version", "2.0.0"});
+  }
+  [[nodiscard]] Child::Ended deploy(const std::string& name, const std::string& settings) const {
+    return run({"--server", control_.api(), "deploy", name + "@2.0.0", "--watch", "--config-json",
+                R"({"shadow": {"percent": 100, "holdSeconds": 1, )" + settings + "}}"});
+  }
+  // The newest deployment of the module.
+  [[nodiscard]] json::value deployment(const std::string& name) const {
+    const auto list = ask(control_.api(), "GET", "/api/v1/wasm/deployments?module=" + name);
+    return list.at("items").as_array().at(0);
+  }
+};
+
+TEST_F(Shadow, OfAVersionThatAnswersAlikeCompletesAndNoRequestFails) {
+  push(sample("c-add"), "add");
+  Load load(nodes_);
+  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  EXPECT_EQ(ended.exit_code, 0) << ended.out << ended.err;
+  const auto tally = load.stop();
+  EXPECT_THAT(tally.failed, IsEmpty()) << tally.example;
+  const auto shadow = deployment("add").at("shadow");
+  EXPECT_GE(shadow.at("compared").to_number<int>(), 100);
+  EXPECT_EQ(shadow.at("mismatched"), 0);
+  EXPECT_THAT(shadow.at("examples").as_array(), IsEmpty());
+  EXPECT_TRUE(shadow.at("shadowP50Ms").is_double());
+}
+
+TEST_F(Shadow, OfAVersionThatAnswersOtherwiseIsTakenBackAndSaysWhatDiffers) {
+  push_body(kMultiplies);
+  Load load(nodes_);
+  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
+  const auto tally = load.stop();
+  EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
+  EXPECT_THAT(tally.failed, IsEmpty()) << tally.example;
+  EXPECT_THAT(ended.out + ended.err, HasSubstr("add (returnValue): 5 became 6"));
+  const auto rolled_back = deployment("add");
+  EXPECT_EQ(rolled_back.at("status"), "RolledBack");
+  EXPECT_THAT(std::string(rolled_back.at("errorMessage").as_string()), HasSubstr("add (returnValue): 5 became 6"));
+  const auto example = rolled_back.at("shadow").at("examples").as_array().at(0);
+  EXPECT_EQ(example.at("live"), "5");
+  EXPECT_EQ(example.at("shadow"), "6");
+  EXPECT_EQ(example.at("traceId").as_string().size(), 32U);
+  const auto shown = control_.hotswap({"rollout", "show", std::string(rolled_back.at("deploymentId").as_string())});
+  EXPECT_THAT(shown, HasSubstr("add (returnValue): 5 became 6"));
+}
+
+TEST_F(Shadow, OfAVersionThatTrapsTouchesNoAnswer) {
+  push_body(kTraps);
+  Load load(nodes_);
+  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
+  const auto tally = load.stop();
+  EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
+  EXPECT_THAT(tally.failed, IsEmpty()) << tally.example;
+  EXPECT_THAT(ended.out + ended.err, HasSubstr("add (errorType): success became Trap"));
+}
+
+TEST_F(Shadow, OfAVersionThatNeverEndsTouchesNoAnswer) {
+  push_body(kLoops);
+  Load load(nodes_);
+  const auto ended = deploy("add", R"("minimumRequests": 3)");
+  EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
+  const auto tally = load.stop();
+  EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
+  EXPECT_THAT(tally.failed, IsEmpty()) << tally.example;
+  EXPECT_THAT(ended.out + ended.err, HasSubstr("add (latency)"));
+}
+
+// Requests to a handler without a pause, each with a body; what came back, as "STATUS BODY".
+class Visits {
+ public:
+  Visits(std::string gateway, std::string target) {
+    thread_ = std::thread([this, gateway = std::move(gateway), target = std::move(target)] {
+      asio::io_context io{1};
+      const auto client = *net::Client::create(io.get_executor(), gateway);
+      while (!stopping_) {
+        net::ClientRequest request;
+        request.method = "POST";
+        request.target = target;
+        request.body = kBody;
+        auto reply = asio::co_spawn(io, client->send(std::move(request)), asio::use_future);
+        io.restart();
+        io.run();
+        const auto response = reply.get();
+        answers_.insert(response ? std::to_string(response->status) + ' ' + response->body : response.error().detail);
+      }
+    });
+  }
+  ~Visits() { std::ignore = stop(); }
+  Visits(const Visits&) = delete;
+  Visits& operator=(const Visits&) = delete;
+  std::set<std::string> stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+    return answers_;
+  }
+
+ private:
+  std::atomic<bool> stopping_{false};
+  std::set<std::string> answers_;  // of the thread, until it has ended
+  std::thread thread_;
+};
+
+TEST_F(Shadow, OfAHandlerComparesStatusAndBody) {
+  control_.release("c-http-hello-v1", "hello", "1.0.0");
+  push(sample("c-http-hello-v2"), "hello");
+  Visits visits(nodes_.front()->gateway(), "/m/hello/there?q=1");
+  const auto ended = deploy("hello", R"("minimumRequests": 20)");
+  EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
+  EXPECT_THAT(visits.stop(), UnorderedElementsAre("200 Hello from version 1\n"));
+  EXPECT_THAT(ended.out + ended.err,
+              HasSubstr(R"(POST /m/hello/there (body): "Hello from version 1\n" became "Hello from version 2\n")"));
+}
+
+TEST_F(Shadow, OfAHandlerThatReadsTheBodyGetsTheWholeOfIt) {
+  control_.release("c-http-echo", "echo", "1.0.0");
+  push(sample("c-http-echo"), "echo");
+  Visits visits(nodes_.front()->gateway(), "/m/echo/");
+  const auto ended = deploy("echo", R"("minimumRequests": 20)");
+  EXPECT_EQ(ended.exit_code, 0) << ended.out << ended.err;
+  EXPECT_THAT(visits.stop(), UnorderedElementsAre("200 " + kBody));
+  EXPECT_EQ(deployment("echo").at("shadow").at("mismatched"), 0);
+}
+
+}  // namespace
+}  // namespace hotswap::e2e
