@@ -74,6 +74,7 @@ class Driver {
   };
 
   // ---- the loop (driver.cc)
+  Task<void> rest();
   Task<TimePoint> pass();
   Task<TimePoint> advance(DeploymentId id);
   Task<rollout::RolloutState> facts(const Unfinished& rollout);
@@ -141,6 +142,7 @@ class Driver {
   Signal events_;
   Turnstile turnstile_;
   bool stopping_ = false;
+  std::chrono::nanoseconds looking_{0};  // spent on decisions since the last rest
   std::map<DeploymentId, Unfinished> unfinished_;
   std::map<DeploymentId, TenantId> doubtful_;
   Counter& executed_;
