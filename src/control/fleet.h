@@ -134,7 +134,8 @@ class Fleet {
   // Takes the next step of placement, and wakes the nodes that it concerns.
   void place();
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
-  [[nodiscard]] bool ready(const RouteKey& key, const NodeId& id, const Region& region) const;
+  // Whether the node holds every version ready that the route names there.
+  [[nodiscard]] bool ready(const RoutedVersions& routed, const NodeId& id) const;
   [[nodiscard]] bool serves(const NodeId& id, const Node& node, const Wanted& wanted, bool& routed) const;
   Result<Node*> hear(const NodeId& id, const Region& region);
   void reborn(const NodeId& id, Node& node, const std::string& incarnation);

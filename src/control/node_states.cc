@@ -1,6 +1,10 @@
 #include "control/node_states.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace hotswap::control {
 namespace {
@@ -19,7 +23,20 @@ bool on(const placement::Assignment& assignment, const RouteKey& key, const Node
   return found != assignment.end() && std::ranges::find(found->second, node) != found->second.end();
 }
 
+// What each node holds, sorted.
+std::unordered_map<std::string_view, std::vector<RouteKey>> by_node(const placement::Assignment& assignment) {
+  std::unordered_map<std::string_view, std::vector<RouteKey>> held;
+  for (const auto& [key, on_nodes] : assignment) {
+    for (const auto& node : on_nodes) held[node.str()].push_back(key);
+  }
+  return held;
+}
+
 }  // namespace
+
+bool NodeStates::NodeState::holds(const RouteKey& key) const {
+  return holds_all || std::ranges::binary_search(held, key);
+}
 
 int NodeStates::replicas(const Region& region) const {
   const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
@@ -97,15 +114,17 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
     }
     // Nothing moves under a rollout, which waits for the nodes that it was planned for.
     for (auto& [key, on_nodes] : wanted.assignment) {
+      if (!publication_.holds(region)) break;
       const auto now = places.assignment.find(key);
       if (now != places.assignment.end() && !now->second.empty() && publication_.holds(region, key)) {
         on_nodes = now->second;
       }
     }
     // What a removed node held is nobody's.
+    std::unordered_set<std::string_view> known;
+    for (const auto& node : nodes) known.insert(node.id.str());
     for (auto& [key, on_nodes] : places.assignment) {
-      std::erase_if(on_nodes,
-                    [&](const NodeId& held) { return std::ranges::find(nodes, held, &PlacedNode::id) == nodes.end(); });
+      std::erase_if(on_nodes, [&](const NodeId& held) { return !known.contains(held.str()); });
     }
     places.assignment =
         placement::step(places.assignment, wanted.assignment, ready, alive, options_.simultaneous_moves);
@@ -115,18 +134,19 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   const bool others_moved = peers_now != places.peers;
   places.peers = std::move(peers_now);
   bool changed = false;
-  const auto names = places.everywhere ? std::map<RouteKey, std::size_t>{} : names_of(*whole);
+  auto held = places.everywhere ? decltype(by_node({})){} : by_node(places.assignment);
   for (const auto& node : nodes) {
     NodeState& state = nodes_[node.id];
-    std::set<RouteKey> left_out;
-    for (const auto& [key, versions] : names) {
-      if (!on(places.assignment, key, node.id)) left_out.insert(key);
-    }
+    const auto own = held.find(node.id.str());
+    std::vector<RouteKey> holds = own == held.end() ? std::vector<RouteKey>{} : std::move(own->second);
+    const bool holds_all = places.everywhere || holds.size() == places.assignment.size();
+    if (holds_all) holds.clear();
     const NodeRecord* record = registry_.find(node.id);
     const auto pins = record == nullptr ? std::vector<Pin>{} : record->pins;
-    const bool addresses = others_moved && !left_out.empty();
-    if (left_out == state.left_out && pins == state.pins && !addresses) continue;
-    state.left_out = std::move(left_out);
+    const bool addresses = others_moved && !holds_all;
+    if (holds_all == state.holds_all && holds == state.held && pins == state.pins && !addresses) continue;
+    state.holds_all = holds_all;
+    state.held = std::move(holds);
     state.pins = pins;
     state.revision = publication_.next_revision();
     state.built.reset();
@@ -140,15 +160,15 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& plac
                                                         const placement::IsReady& ready) const {
   std::map<RouteKey, std::vector<Peer>> all;
   if (places.everywhere) return all;
-  std::map<NodeId, std::string> origins;
+  std::unordered_map<std::string_view, std::string> origins;
   for (const auto& node : nodes) {
     const NodeRecord* record = registry_.find(node.id);
-    if (node.alive && record != nullptr) origins.emplace(node.id, gateway_origin(record->node));
+    if (node.alive && record != nullptr) origins.emplace(node.id.str(), gateway_origin(record->node));
   }
   for (const auto& [key, on_nodes] : places.assignment) {
-    auto& peers = all[key];
+    auto& peers = all.emplace_hint(all.end(), key, std::vector<Peer>{})->second;
     for (const auto& node : on_nodes) {
-      const auto origin = origins.find(node);
+      const auto origin = origins.find(node.str());
       if (origin != origins.end() && ready(key, node)) peers.push_back({node, origin->second});
     }
   }
@@ -166,7 +186,7 @@ std::shared_ptr<const DesiredState> NodeStates::state(const NodeId& id, const Re
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return whole;
   NodeState& node = found->second;
-  if (node.left_out.empty() && node.pins.empty() && node.revision <= whole->revision) return whole;
+  if (node.holds_all && node.pins.empty() && node.revision <= whole->revision) return whole;
   if (node.built == nullptr || node.built_from != whole->revision) {
     node.built = build(node, id, region, *whole);
     node.built_from = whole->revision;
@@ -183,14 +203,14 @@ std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, con
     return std::ranges::any_of(pinned, [&](const SharedVersion& version) { return key_of(*version) == key; });
   };
   for (const auto& version : whole.versions) {
-    if (!node.left_out.contains(key_of(version))) built->versions.push_back(version);
+    if (node.holds(key_of(version))) built->versions.push_back(version);
   }
   std::map<RouteKey, HttpBinding> bindings;
   for (const auto& route : whole.routes) {
     const RouteKey key{route.tenant, route.name};
     bindings[key] = route.http;
     if (is_pinned(key)) continue;
-    if (!node.left_out.contains(key)) {
+    if (node.holds(key)) {
       built->routes.push_back(route);
       continue;
     }

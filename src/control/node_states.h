@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "control/node_registry.h"
@@ -48,7 +47,9 @@ class NodeStates {
   };
   struct NodeState {
     std::int64_t revision = 0;  // of the last change that is this node's alone
-    std::set<RouteKey> left_out;
+    bool holds_all = true;
+    std::vector<RouteKey> held;  // where it does not: sorted
+    [[nodiscard]] bool holds(const RouteKey& key) const;
     std::vector<Pin> pins;
     std::int64_t built_from = 0;  // the region's revision
     std::shared_ptr<const DesiredState> built;
