@@ -1,4 +1,5 @@
 """The lines of ./dev bench fleet: real control planes, nodes and agents as processes of their own on this machine."""
+import itertools
 import json
 import os
 import sqlite3
@@ -48,6 +49,7 @@ class Talking(Server):
     """A tool that is asked on standard input and answers with lines of JSON."""
 
     def __init__(self, *command, cores=LOAD_CORE):
+        self.lines = []
         super().__init__([PROGRAMS / "bench" / command[0], *command[1:]], lambda _: None, cores=cores,
                          stdin=subprocess.PIPE)
 
@@ -56,13 +58,15 @@ class Talking(Server):
         self.process.stdin.flush()
         return json.loads(self.first_line())
 
-    def until(self, name, value=None):
-        """The time of the line that states `name`."""
-        while True:
-            line = json.loads(self.first_line())
+    def until(self, name, words=()):
+        """The time of the first line that states `name`, with these words in any order."""
+        for i in itertools.count():
+            if i == len(self.lines):
+                self.lines.append(json.loads(self.first_line()))
+            line = self.lines[i]
             if "failure" in line:
                 raise SystemExit(f"an agent failed: {line['failure']}")
-            if name in line and value in (None, line[name]):
+            if name in line and (not words or set(words) == set(line[name].split())):
                 return line["at"]
 
 
@@ -241,8 +245,7 @@ def agents(bench):
                                                   ",".join(AGENT_REGIONS), "--watch", "bench-route"))
     progress(f"{AGENTS} agents join")
     tool.until("started")
-    until(lambda: control.call("GET", "/api/v1/wasm/nodes?limit=1") is not None, "the API does not answer")
-    tool.until("weights", "bench-route-v1.0.0=100")
+    tool.until("weights", ["bench-route-v1.0.0=100"])
     time.sleep(10)  # two reports of each
 
     for i in range(ROUNDS):
@@ -255,13 +258,13 @@ def agents(bench):
     weights = [10 * (i + 1) for i in range(ROUNDS + 1)] + [100]
     module_id = control.push("bench-route", "2.0.0", salted((SAMPLES / "c-add.wasm").read_bytes(), "route-2"))
     made = control.execute(module_id, strategy="Canary", strategyConfig={"stages": weights, "progression": "manual"})
-    tool.until("weights", f"bench-route-v1.0.0={100 - weights[0]} {module_id}={weights[0]}")
+    tool.until("weights", [f"bench-route-v1.0.0={100 - weights[0]}", f"{module_id}={weights[0]}"])
     for i, weight in enumerate(weights[1:ROUNDS + 1]):
         progress(f"round {i + 1}/{ROUNDS}: a change of one route")
         until(lambda: holds(control, made), "the rollout does not hold")
         asked = time.monotonic()
         control.call("POST", f"/api/v1/wasm/deployments/{made}/promote", "{}")
-        last = tool.until("weights", f"bench-route-v1.0.0={100 - weight} {module_id}={weight}")
+        last = tool.until("weights", [f"bench-route-v1.0.0={100 - weight}", f"{module_id}={weight}"])
         bench.figures.add("route_change", last - asked)
     bench.figures.add("agents_resident", control.resident_mb())
     bench.row(f"{AGENTS:,} agents, {MODULES:,} modules: CPU of the control plane", "agents_cpu", 30, False, "%")
@@ -307,7 +310,7 @@ def copy_rows(rows, table):
     columns = [row[1] for row in rows.execute(f"PRAGMA table_info({table})")]
     found = [row for row in rows.execute(f"SELECT * FROM {table}")
              if any("bench-copied" in str(value) for value in row) and "deployment" not in row]
-    for i in range(MODULES - 2):
+    for i in range(MODULES - 3):  # the two, and one that is registered while it runs
         region = AGENT_REGIONS[i % len(AGENT_REGIONS)]
         for row in found:
             copied = [value.replace("bench-copied", f"bench-{i:05}").replace(AGENT_REGIONS[0], region)
@@ -315,5 +318,16 @@ def copy_rows(rows, table):
             rows.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", copied)
 
 
+def decision_round(bench):
+    progress("decision rounds")
+    out = json.loads(subprocess.run(
+        ["taskset", "-c", SERVER_CORE, PROGRAMS / "bench" / "bench_round", "--store", bench.work / "round.db", "--nodes",
+         str(AGENTS), "--modules", str(MODULES), "--rounds", str(ROUNDS)], capture_output=True, text=True,
+        check=True).stdout)
+    for seconds in out["seconds"]:
+        bench.figures.add("decision_round", seconds)
+    bench.row(f"{AGENTS:,} nodes × {MODULES:,} modules, one full decision round", "decision_round", 1, False, "s")
+
+
 LINES = {"fleet-nodes": nodes, "fleet-canary": bad_canary, "fleet-forward": forward, "fleet-start": node_start,
-         "fleet-agents": agents}
+         "fleet-agents": agents, "fleet-round": decision_round}
