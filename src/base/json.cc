@@ -26,10 +26,11 @@ std::string_view json_kind_name(const json::value& value) noexcept {
   return "an unknown value";
 }
 
-Result<json::value> parse_json(std::string_view text) {
+Result<json::value> parse_json(std::string_view text, json::storage_ptr storage) {
   json::parse_options options;
   options.max_depth = limits::kJsonDepth;
   json::stream_parser parser({}, options);
+  parser.reset(std::move(storage));
   json::error_code code;
   const std::size_t consumed = parser.write(text, code);
   if (!code) parser.finish(code);

@@ -116,11 +116,14 @@ template <class T>
   return out;
 }
 
-[[nodiscard]] Result<json::value> parse_json(std::string_view text);
+// The value lives in `storage`, which must outlive it where it is an arena.
+[[nodiscard]] Result<json::value> parse_json(std::string_view text, json::storage_ptr storage = {});
 
 template <class T>
 [[nodiscard]] Result<T> from_json_text(std::string_view text) {
-  HS_TRY(const json::value value, parse_json(text));
+  // The tree is gone with this call: its thousands of pieces are taken and given back together.
+  json::monotonic_resource arena;
+  HS_TRY(const json::value value, parse_json(text, &arena));
   return from_json<T>(value);
 }
 

@@ -83,6 +83,7 @@ class Driver {
   };
 
   // ---- the loop (driver.cc)
+  Task<void> rest();
   Task<TimePoint> pass();
   Task<TimePoint> advance(DeploymentId id);
   Task<rollout::RolloutState> facts(const Unfinished& rollout);
@@ -162,6 +163,7 @@ class Driver {
   Turnstile turnstile_;
   bool stopping_ = false;
   int asking_ = 0;
+  std::chrono::nanoseconds looking_{0};  // spent on decisions since the last rest
   std::map<DeploymentId, Unfinished> unfinished_;
   std::map<DeploymentId, TenantId> doubtful_;
   Counter& executed_;

@@ -14,6 +14,14 @@ constexpr std::chrono::milliseconds kWatchInterval{500};
 
 std::unexpected<Error> stopping() { return fail(ErrorKind::kUnavailable, "the control plane is stopping"); }
 
+auto key_of(const VersionReport& version) { return std::tie(version.tenant, version.moduleId); }
+
+// nullptr where the node does not speak of it. The report's versions are sorted.
+const VersionReport* find_version(const NodeReport& report, const TenantId& tenant, const ModuleId& id) {
+  const auto found = std::ranges::lower_bound(report.versions, std::tie(tenant, id), {}, key_of);
+  return found == report.versions.end() || key_of(*found) != std::tie(tenant, id) ? nullptr : &*found;
+}
+
 }  // namespace
 
 Fleet::Fleet(asio::any_io_executor home, const Options& options, Publication& publication, const NodeRegistry& registry,
@@ -111,9 +119,15 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   // A node that has nothing has just been started.
   if (poll.after == 0) reports_.erase(poll.node);
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
-  if (first && poll.after == states_.revision(poll.node, node->region)) publication_.claim(publication_.revision() + 1);
-  if (publication_.claim(poll.after) || first) {
+  bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
+                publication_.claim(publication_.revision() + 1);
+  lifted = publication_.claim(poll.after) || lifted;
+  if (lifted) {
     published();
+    reported_.notify();
+  } else if (first) {
+    // What it shall hold was decided with the fleet's, unless something happened since.
+    if (placement_due_) place();
     reported_.notify();
   }
   co_await wait_for_change(poll.node, poll.after);
@@ -131,6 +145,8 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
 
 Result<ReportReply> Fleet::report(NodeReport report) {
   if (stopping_) return stopping();
+  // For find_version(): nodes send them so.
+  if (!std::ranges::is_sorted(report.versions, {}, key_of)) std::ranges::sort(report.versions, {}, key_of);
   if (report.region.empty()) return fail_fields({{"region", "is required"}});
   HS_TRY(Node * node, hear(report.nodeId, report.region));
   const auto in_rollout = publication_.held(node->region);
@@ -254,15 +270,12 @@ bool Fleet::released(const NodeId& id, const Region& region) const {
   });
 }
 
-bool Fleet::ready(const RouteKey& key, const NodeId& id, const Region& region) const {
+bool Fleet::ready(const RoutedVersions& routed, const NodeId& id) const {
   const auto view = reports_.find(id);
-  const auto* routed = publication_.route(key.tenant, key.name, region);
-  if (view == reports_.end() || routed == nullptr) return false;
-  return std::ranges::all_of(versions_on(routed->route, id), [&](const WeightedVersion& wanted) {
-    return std::ranges::any_of(view->second.versions, [&](const VersionReport& version) {
-      return version.moduleId == wanted.moduleId && version.tenant == key.tenant &&
-             version.state == VersionState::Ready;
-    });
+  if (view == reports_.end()) return false;
+  return std::ranges::all_of(versions_on(routed.route, id), [&](const WeightedVersion& wanted) {
+    const auto* version = find_version(view->second, routed.route.tenant, wanted.moduleId);
+    return version != nullptr && version->state == VersionState::Ready;
   });
 }
 
@@ -272,8 +285,15 @@ void Fleet::place() {
   bool changed = false;
   for (const auto& setting : options_.regions) {
     const Region& region = setting.region;
+    // One module is asked about for several nodes in a row.
+    RouteKey last;
+    const RoutedVersions* routed = nullptr;
     const bool moved = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
-      return ready(key, node, region);
+      if (key != last) {
+        last = key;
+        routed = publication_.route(key.tenant, key.name, region);
+      }
+      return routed != nullptr && ready(*routed, node);
     });
     changed = changed || moved;
   }

@@ -143,7 +143,8 @@ class Fleet {
   // Takes the next step of placement, and wakes the nodes that it concerns.
   void place();
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
-  [[nodiscard]] bool ready(const RouteKey& key, const NodeId& id, const Region& region) const;
+  // Whether the node holds every version ready that the route names there.
+  [[nodiscard]] bool ready(const RoutedVersions& routed, const NodeId& id) const;
   // Whether no other node sends requests on to one that is leaving.
   [[nodiscard]] bool released(const NodeId& id, const Region& region) const;
   [[nodiscard]] std::string forward_key(const NodeId& id) const;

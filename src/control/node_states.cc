@@ -1,6 +1,10 @@
 #include "control/node_states.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace hotswap::control {
 namespace {
@@ -19,7 +23,22 @@ bool on(const placement::Assignment& assignment, const RouteKey& key, const Node
   return found != assignment.end() && std::ranges::find(found->second, node) != found->second.end();
 }
 
+// What each node holds, sorted.
+std::unordered_map<std::string_view, std::vector<RouteKey>> by_node(const placement::Assignment& assignment) {
+  std::unordered_map<std::string_view, std::vector<RouteKey>> held;
+  for (const auto& [key, on_nodes] : assignment) {
+    for (const auto& node : on_nodes) held[node.str()].push_back(key);
+  }
+  return held;
+}
+
 }  // namespace
+
+bool NodeStates::NodeState::holds(const RouteKey& key) const {
+  return holds_all || std::ranges::binary_search(held, key);
+}
+
+bool NodeStates::NodeState::awaits(const RouteKey& key) const { return std::ranges::binary_search(pending, key); }
 
 int NodeStates::replicas(const Region& region) const {
   const auto setting = std::ranges::find(options_.regions, region, &RegionSetting::region);
@@ -97,15 +116,17 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
     }
     // Nothing moves under a rollout, which waits for the nodes that it was planned for.
     for (auto& [key, on_nodes] : wanted.assignment) {
+      if (!publication_.holds(region)) break;
       const auto now = places.assignment.find(key);
       if (now != places.assignment.end() && !now->second.empty() && publication_.holds(region, key)) {
         on_nodes = now->second;
       }
     }
     // What a removed node held is nobody's.
+    std::unordered_set<std::string_view> known;
+    for (const auto& node : nodes) known.insert(node.id.str());
     for (auto& [key, on_nodes] : places.assignment) {
-      std::erase_if(on_nodes,
-                    [&](const NodeId& held) { return std::ranges::find(nodes, held, &PlacedNode::id) == nodes.end(); });
+      std::erase_if(on_nodes, [&](const NodeId& held) { return !known.contains(held.str()); });
     }
     places.assignment =
         placement::step(places.assignment, wanted.assignment, ready, alive, options_.simultaneous_moves);
@@ -115,25 +136,31 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   const bool others_moved = peers_now != places.peers;
   places.peers = std::move(peers_now);
   bool changed = false;
-  const auto names = places.everywhere ? std::map<RouteKey, std::size_t>{} : names_of(*whole);
-  std::map<NodeId, std::set<RouteKey>> pending;
-  for (const auto& [key, peers] : places.peers) {
+  auto held = places.everywhere ? decltype(by_node({})){} : by_node(places.assignment);
+  // Names that a node shall hold and does not serve yet, in their order.
+  std::unordered_map<std::string_view, std::vector<RouteKey>> pending;
+  for (const auto& [key, serving] : places.peers) {
     for (const auto& node : places.assignment.at(key)) {
-      if (std::ranges::find(peers, node, &Peer::node) == peers.end()) pending[node].insert(key);
+      if (std::ranges::find(serving, node, &Peer::node) == serving.end()) pending[node.str()].push_back(key);
     }
   }
   for (const auto& node : nodes) {
     NodeState& state = nodes_[node.id];
-    std::set<RouteKey> left_out;
-    for (const auto& [key, versions] : names) {
-      if (!on(places.assignment, key, node.id)) left_out.insert(key);
-    }
+    const auto own = held.find(node.id.str());
+    std::vector<RouteKey> holds = own == held.end() ? std::vector<RouteKey>{} : std::move(own->second);
+    const bool holds_all = places.everywhere || holds.size() == places.assignment.size();
+    if (holds_all) holds.clear();
     const NodeRecord* record = registry_.find(node.id);
     const auto pins = record == nullptr ? std::vector<Pin>{} : record->pins;
-    auto& still_pending = pending[node.id];
-    const bool addresses = others_moved && !(left_out.empty() && still_pending.empty());
-    if (left_out == state.left_out && still_pending == state.pending && pins == state.pins && !addresses) continue;
-    state.left_out = std::move(left_out);
+    const auto due = pending.find(node.id.str());
+    std::vector<RouteKey> still_pending = due == pending.end() ? std::vector<RouteKey>{} : std::move(due->second);
+    const bool addresses = others_moved && !(holds_all && still_pending.empty());
+    if (holds_all == state.holds_all && holds == state.held && still_pending == state.pending && pins == state.pins &&
+        !addresses) {
+      continue;
+    }
+    state.holds_all = holds_all;
+    state.held = std::move(holds);
     state.pending = std::move(still_pending);
     state.pins = pins;
     state.revision = publication_.next_revision();
@@ -152,17 +179,17 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& plac
     Peer peer;
     bool leaving;
   };
-  std::map<NodeId, Reached> reached;
+  std::unordered_map<std::string_view, Reached> reached;
   for (const auto& node : nodes) {
     const NodeRecord* record = registry_.find(node.id);
     if (!node.alive || record == nullptr) continue;
-    reached.emplace(node.id, Reached{{node.id, gateway_origin(record->node), node.forward_key}, node.leaving});
+    reached.emplace(node.id.str(), Reached{{node.id, gateway_origin(record->node), node.forward_key}, node.leaving});
   }
   for (const auto& [key, on_nodes] : places.assignment) {
-    auto& peers = all[key];
+    auto& peers = all.emplace_hint(all.end(), key, std::vector<Peer>{})->second;
     std::vector<Peer> leaving;
     for (const auto& node : on_nodes) {
-      const auto found = reached.find(node);
+      const auto found = reached.find(node.str());
       if (found == reached.end() || !ready(key, node)) continue;
       (found->second.leaving ? leaving : peers).push_back(found->second.peer);
     }
@@ -234,14 +261,14 @@ std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, con
     return std::ranges::any_of(pinned, [&](const SharedVersion& version) { return key_of(*version) == key; });
   };
   for (const auto& version : whole.versions) {
-    if (!node.left_out.contains(key_of(version))) built->versions.push_back(version);
+    if (node.holds(key_of(version))) built->versions.push_back(version);
   }
   std::map<RouteKey, HttpBinding> bindings;
   for (const auto& route : whole.routes) {
     const RouteKey key{route.tenant, route.name};
     bindings[key] = route.http;
-    if (node.left_out.contains(key) || node.pending.contains(key)) add_remote(*built, route, whole);
-    if (!node.left_out.contains(key) && !is_pinned(key)) built->routes.push_back(route);
+    if (!node.holds(key) || node.awaits(key)) add_remote(*built, route, whole);
+    if (node.holds(key) && !is_pinned(key)) built->routes.push_back(route);
   }
   for (const auto& version : pinned) {
     const RouteKey key = key_of(*version);

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "control/node_registry.h"
@@ -57,13 +56,16 @@ class NodeStates {
   };
   struct NodeState {
     std::int64_t revision = 0;  // of the last change that is this node's alone
-    std::set<RouteKey> left_out;
-    std::set<RouteKey> pending;  // names that it shall hold and does not serve yet
+    bool holds_all = true;
+    std::vector<RouteKey> held;     // where it does not: sorted
+    std::vector<RouteKey> pending;  // names that it shall hold and does not serve yet: sorted
+    [[nodiscard]] bool holds(const RouteKey& key) const;
+    [[nodiscard]] bool awaits(const RouteKey& key) const;
     std::vector<Pin> pins;
     std::int64_t built_from = 0;  // the region's revision
     std::shared_ptr<const DesiredState> built;
   };
-  [[nodiscard]] static bool sends_on(const NodeState& node) { return !node.left_out.empty() || !node.pending.empty(); }
+  [[nodiscard]] static bool sends_on(const NodeState& node) { return !node.holds_all || !node.pending.empty(); }
   [[nodiscard]] int replicas(const Region& region) const;
   [[nodiscard]] bool plain(const Region& region, const std::vector<PlacedNode>& nodes) const;
   [[nodiscard]] placement::Placed target(const Region& region, const std::vector<PlacedNode>& nodes,

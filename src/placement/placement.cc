@@ -22,67 +22,90 @@ std::uint64_t finish(std::uint64_t hash) {
   return hash ^ (hash >> kShift);
 }
 
-struct Ranked {
+std::uint64_t hash_of(const RouteKey& key) { return add(add(kBasis, key.tenant.str()), key.name); }
+
+// A candidate while copies are handed out.
+struct Seat {
   const Candidate* node;
-  std::uint64_t score;
+  std::size_t zone;  // number of its zone
+  std::size_t used = 0;
+  std::uint64_t score = 0;  // for the item at hand
+  bool taken = false;       // by the item at hand
 };
 
-// Takes the best candidate that has room out of `ranked`; nullptr where none has.
-const Candidate* take_best(std::vector<Ranked>& ranked, const std::map<std::string_view, int>& copies_in_zone,
-                           const std::map<NodeId, std::size_t>& load, std::size_t versions) {
-  const auto copies = [&](const Ranked& candidate) {
-    const auto found = copies_in_zone.find(candidate.node->zone);
-    return found == copies_in_zone.end() ? 0 : found->second;
-  };
-  auto best = ranked.end();
-  for (auto at = ranked.begin(); at != ranked.end(); ++at) {
-    const auto used = load.find(at->node->id);
-    if ((used == load.end() ? 0 : used->second) + versions > at->node->capacity) continue;
-    if (best == ranked.end() || std::pair(copies(*best), at->score) > std::pair(copies(*at), best->score)) best = at;
+std::vector<Seat> seats_of(const std::vector<Candidate>& candidates, std::size_t& zones) {
+  std::map<std::string_view, std::size_t> numbers;
+  std::vector<Seat> seats;
+  for (const auto& node : candidates) {
+    seats.push_back({.node = &node, .zone = numbers.try_emplace(node.zone, numbers.size()).first->second});
   }
-  if (best == ranked.end()) return nullptr;
-  const Candidate* node = best->node;
-  ranked.erase(best);
-  return node;
+  zones = numbers.size();
+  return seats;
+}
+
+// The best seat that has room; nullptr where none has.
+Seat* best_of(std::vector<Seat>& seats, const std::vector<int>& copies_in_zone, std::size_t versions) {
+  Seat* best = nullptr;
+  for (auto& seat : seats) {
+    if (seat.taken || seat.used + versions > seat.node->capacity) continue;
+    if (best == nullptr ||
+        std::pair(copies_in_zone[best->zone], seat.score) > std::pair(copies_in_zone[seat.zone], best->score)) {
+      best = &seat;
+    }
+  }
+  return best;
 }
 
 bool contains(const std::vector<NodeId>& nodes, const NodeId& node) {
   return std::ranges::find(nodes, node) != nodes.end();
 }
 
-const std::vector<NodeId>& nodes_of(const Assignment& assignment, const RouteKey& key) {
-  static const std::vector<NodeId> kNone;
-  const auto found = assignment.find(key);
-  return found == assignment.end() ? kNone : found->second;
-}
+// The nodes of one item after the other, in the order of the items.
+class Reader {
+ public:
+  explicit Reader(const Assignment& assignment) : at_(assignment.begin()), end_(assignment.end()) {}
+  const std::vector<NodeId>& nodes_of(const RouteKey& key) {
+    static const std::vector<NodeId> kNone;
+    while (at_ != end_ && at_->first < key) ++at_;
+    return at_ == end_ || at_->first != key ? kNone : at_->second;
+  }
+
+ private:
+  Assignment::const_iterator at_;
+  Assignment::const_iterator end_;
+};
 
 }  // namespace
 
-std::uint64_t score(const RouteKey& key, const NodeId& node) {
-  return finish(add(add(add(kBasis, key.tenant.str()), key.name), node.str()));
-}
+std::uint64_t score(const RouteKey& key, const NodeId& node) { return finish(add(hash_of(key), node.str())); }
 
 Placed place(const std::vector<Item>& items, const std::vector<Candidate>& candidates) {
   std::vector<const Item*> ordered;
   for (const auto& item : items) ordered.push_back(&item);
   // Those that must be everywhere take their room first; then in an order that no change of the list disturbs.
   std::ranges::sort(ordered, [](const Item* a, const Item* b) {
-    return std::tuple(a->replicas != 0, a->key) < std::tuple(b->replicas != 0, b->key);
+    if ((a->replicas == 0) != (b->replicas == 0)) return a->replicas == 0;
+    return a->key < b->key;
   });
   Placed placed;
-  std::map<NodeId, std::size_t> load;
+  std::size_t zones = 0;
+  std::vector<Seat> seats = seats_of(candidates, zones);
   for (const Item* item : ordered) {
-    std::vector<Ranked> ranked;
-    for (const auto& node : candidates) ranked.push_back({&node, score(item->key, node.id)});
+    const std::uint64_t of_key = hash_of(item->key);
+    for (auto& seat : seats) {
+      seat.score = finish(add(of_key, seat.node->id.str()));
+      seat.taken = false;
+    }
     const std::size_t wished = item->replicas == 0 ? candidates.size() : static_cast<std::size_t>(item->replicas);
-    std::map<std::string_view, int> copies_in_zone;
+    std::vector<int> copies_in_zone(zones);
     std::vector<NodeId>& nodes = placed.assignment[item->key];
     while (nodes.size() < wished) {
-      const Candidate* node = take_best(ranked, copies_in_zone, load, item->versions);
-      if (node == nullptr) break;
-      ++copies_in_zone[node->zone];
-      load[node->id] += item->versions;
-      nodes.push_back(node->id);
+      Seat* seat = best_of(seats, copies_in_zone, item->versions);
+      if (seat == nullptr) break;
+      seat->taken = true;
+      ++copies_in_zone[seat->zone];
+      seat->used += item->versions;
+      nodes.push_back(seat->node->id);
     }
     if (nodes.size() < wished || nodes.empty()) placed.unplaced.push_back(item->key);
     std::ranges::sort(nodes);
@@ -94,18 +117,27 @@ Assignment step(const Assignment& current, const Assignment& target, const IsRea
                 const std::set<NodeId>& alive, std::size_t moves) {
   const auto serves = [&](const RouteKey& key, const NodeId& node) { return alive.contains(node) && ready(key, node); };
   Assignment next;
-  std::size_t moving = 0;
-  for (const auto& [key, nodes] : current) {
-    for (const auto& node : nodes) {
-      if (alive.contains(node) && contains(nodes_of(target, key), node) && !ready(key, node)) ++moving;
+  struct Pending {
+    const RouteKey& key;
+    const std::vector<NodeId>& wanted;
+    const std::vector<NodeId>& have;
+  };
+  std::vector<Pending> pending;
+  Reader now(current);
+  for (const auto& [key, wanted] : target) {
+    if (!wanted.empty() && std::ranges::all_of(wanted, [&](const NodeId& node) { return serves(key, node); })) {
+      next.emplace_hint(next.end(), key, wanted);
+    } else {
+      pending.push_back({key, wanted, now.nodes_of(key)});
     }
   }
-  for (const auto& [key, wanted] : target) {
-    const std::vector<NodeId>& have = nodes_of(current, key);
-    if (!wanted.empty() && std::ranges::all_of(wanted, [&](const NodeId& node) { return serves(key, node); })) {
-      next[key] = wanted;
-      continue;
+  std::size_t moving = 0;
+  for (const auto& [key, wanted, have] : pending) {
+    for (const auto& node : have) {
+      if (contains(wanted, node) && alive.contains(node) && !ready(key, node)) ++moving;
     }
+  }
+  for (const auto& [key, wanted, have] : pending) {
     const bool waits = std::ranges::any_of(have, [&](const NodeId& node) { return serves(key, node); });
     std::vector<NodeId> told = have;
     for (const auto& node : wanted) {
@@ -114,7 +146,7 @@ Assignment step(const Assignment& current, const Assignment& target, const IsRea
       told.push_back(node);
     }
     std::ranges::sort(told);
-    next[key] = std::move(told);
+    next.emplace(key, std::move(told));
   }
   return next;
 }

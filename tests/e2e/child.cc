@@ -50,7 +50,8 @@ std::string next_line(int fd, std::string& text) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& arguments, const std::string& input) {
+Child::Child(const std::vector<std::string>& arguments, const std::string& input,
+             const std::vector<std::string>& before) {
   Pipe in;
   Pipe out;
   Pipe err;
@@ -59,12 +60,13 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& input
   posix_spawn_file_actions_adddup2(&actions, in.ends[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.ends[1], STDERR_FILENO);
-  std::vector<std::string> words{HOTSWAP_PROGRAM};
+  std::vector<std::string> words = before;
+  words.emplace_back(HOTSWAP_PROGRAM);
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  const int failed = ::posix_spawn(&id_, HOTSWAP_PROGRAM, &actions, nullptr, argv.data(), environ);
+  const int failed = ::posix_spawnp(&id_, argv.front(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(in.ends[0]);
   ::close(out.ends[1]);
@@ -74,7 +76,7 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& input
   // Inputs of tests fit into the pipe.
   const bool written = input.empty() || ::write(in.ends[1], input.data(), input.size()) > 0;
   ::close(in.ends[1]);
-  if (failed != 0 || !written) throw std::system_error(failed, std::generic_category(), HOTSWAP_PROGRAM);
+  if (failed != 0 || !written) throw std::system_error(failed, std::generic_category(), words.front());
 }
 
 Child::~Child() {

@@ -13,7 +13,9 @@ namespace hotswap::e2e {
 class Child {
  public:
   // Arguments without the program's name. Throws where the process cannot be started.
-  explicit Child(const std::vector<std::string>& arguments, const std::string& input = {});
+  // `before`: words of a program that runs it, such as "ip netns exec NAME"; it must not fork.
+  explicit Child(const std::vector<std::string>& arguments, const std::string& input = {},
+                 const std::vector<std::string>& before = {});
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

@@ -1,7 +1,8 @@
-// Calls of the module "add" without a pause, over one connection to each gateway.
+// Calls of the module "add", over one connection to each gateway.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,11 @@
 
 namespace hotswap::e2e {
 
+struct LoadOptions {
+  std::chrono::milliseconds pause{0};  // between an answer and the next request of its gateway
+  bool until_failure = false;          // the first failure of a gateway is its last request
+};
+
 class Load {
  public:
   struct Tally {
@@ -19,9 +25,9 @@ class Load {
     std::map<std::string, int> failed;    // with the version where it was the guest's failure; others under ""
     std::string example;                  // the last failure that no version is to blame for
   };
-  explicit Load(const std::vector<std::unique_ptr<NodeProcess>>& nodes);
+  explicit Load(const std::vector<std::unique_ptr<NodeProcess>>& nodes, LoadOptions options = {});
   // Of gateways, or of a control plane's API, which sends each call on; one connection for each entry.
-  explicit Load(std::vector<std::string> origins);
+  explicit Load(std::vector<std::string> gateways, LoadOptions options = {});
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -30,10 +36,9 @@ class Load {
   Tally stop();
 
  private:
-  void start();
-
   std::atomic<bool> stopping_{false};
   std::vector<std::string> gateways_;
+  LoadOptions options_;
   Tally tally_;  // of the thread, until it has ended
   std::thread thread_;
 };

@@ -20,6 +20,11 @@ json::value ready_line(Child& child) {
   return json::parse(line);
 }
 
+std::vector<std::string> within(const Place& place) {
+  if (place.space.empty()) return {};
+  return {"ip", "netns", "exec", place.space};
+}
+
 }  // namespace
 
 bool eventually(const std::function<bool()>& condition) {
@@ -46,8 +51,8 @@ json::value ask(const std::string& origin, const std::string& method, const std:
   return json::parse(response->body);
 }
 
-ControlProcess::ControlProcess(std::string data, std::vector<std::string> more)
-    : data_(std::move(data)), more_(std::move(more)) {
+ControlProcess::ControlProcess(std::string data, std::vector<std::string> more, Place place)
+    : data_(std::move(data)), more_(std::move(more)), place_(std::move(place)), address_(place_.host + ":0") {
   start();
 }
 
@@ -56,7 +61,7 @@ void ControlProcess::start() {
       "control", "--data",         data_, "--api",           address_, "--threads",         "1", "--output",
       "json",    "--report-every", "1",   "--suspect-after", "2",      "--unhealthy-after", "4"};
   arguments.insert(arguments.end(), more_.begin(), more_.end());
-  child_ = std::make_unique<Child>(arguments);
+  child_ = std::make_unique<Child>(arguments, "", within(place_));
   api_ = ready_line(*child_).at("api").as_string();
   address_ = api_.substr(std::string("http://").size());
 }
@@ -100,11 +105,12 @@ NodeProcess::NodeProcess(std::string data, Wish wish) : data_(std::move(data)), 
 
 void NodeProcess::start() {
   std::vector<std::string> arguments{
-      "node",      "--control",   wish_.control, "--node-id", wish_.node,    "--region", wish_.region, "--data", data_,
-      "--gateway", "127.0.0.1:0", "--threads",   "1",         "--instances", "16",       "--output",   "json"};
+      "node", "--control", wish_.control,           "--node-id", wish_.node, "--region",    wish_.region, "--data",
+      data_,  "--gateway", wish_.place.host + ":0", "--threads", "1",        "--instances", "16",         "--output",
+      "json"};
   if (!wish_.token.empty()) arguments.insert(arguments.end(), {"--join-token", wish_.token});
   if (!wish_.zone.empty()) arguments.insert(arguments.end(), {"--zone", wish_.zone});
-  child_ = std::make_unique<Child>(arguments);
+  child_ = std::make_unique<Child>(arguments, "", within(wish_.place));
   gateway_ = ready_line(*child_).at("gateway").as_string();
 }
 

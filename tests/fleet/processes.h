@@ -22,10 +22,16 @@ namespace json = boost::json;
 [[nodiscard]] json::value ask(const std::string& origin, const std::string& method, const std::string& target,
                               const std::string& body = {});
 
+// Where a process runs.
+struct Place {
+  std::string host = "127.0.0.1";
+  std::string space{};  // network namespace; empty = this process's
+};
+
 // `hotswap control` with quick reports and short patience.
 class ControlProcess {
  public:
-  explicit ControlProcess(std::string data, std::vector<std::string> more = {});
+  explicit ControlProcess(std::string data, std::vector<std::string> more = {}, Place place = {});
   // At the same address and with the same data.
   void start();
   void kill();
@@ -42,7 +48,8 @@ class ControlProcess {
  private:
   std::string data_;
   std::vector<std::string> more_;
-  std::string address_ = "127.0.0.1:0";
+  Place place_;
+  std::string address_;
   std::string api_;
   std::unique_ptr<Child> child_;
 };
@@ -55,6 +62,7 @@ class NodeProcess {
     std::string token{};
     std::string region = "us-east";
     std::string zone{};
+    Place place{};
   };
   NodeProcess(std::string data, Wish wish);
   void start();
