@@ -165,7 +165,9 @@ ShadowSample shadow(std::uint64_t compared, std::uint64_t mismatched) {
 TEST(Shadowing, FailsByWhatDiffersAndSaysHow) {
   const AnalysisConfig config{.metrics = {threshold(MetricKind::shadowMismatch, 0)}};
   const auto outcome = [&](std::uint64_t compared, std::uint64_t mismatched) {
-    return measure(config, {.candidate = {}, .baseline = {}, .shadow = shadow(compared, mismatched), .queries = {}}, 1);
+    Samples samples;
+    samples.shadow = shadow(compared, mismatched);
+    return measure(config, samples, 1);
   };
   EXPECT_EQ(outcome(100, 0).outcome, kGood);
   EXPECT_EQ(outcome(99, 0).outcome, kOpen) << "few comparisons are never success";

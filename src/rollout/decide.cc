@@ -63,12 +63,13 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
 // As prepared(), and healthy by the run of the check that this step asked for.
 Verdict checked(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict = prepared(state, step, reports);
+  VersionFinder finder(state);
   for (const auto& node : awaited(state, step)) {
     const bool open =
         std::ranges::find(verdict.missing, node) == verdict.missing.end() &&
         std::ranges::find(verdict.failed, node, &std::pair<NodeId, std::string>::first) == verdict.failed.end();
     if (!open) continue;
-    const VersionReport* version = find_version(reports.at(node), state);
+    const VersionReport* version = finder.in(reports.at(node));
     if (version->checkNumber != state.check_number) {
       verdict.missing.push_back(node);
     } else if (!version->checkFailure.empty()) {
