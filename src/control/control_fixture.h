@@ -362,7 +362,7 @@ class Platform {
 struct Conduct {
   bool makes_ready = true;  // otherwise versions stay in Compiling
   bool routes = true;       // otherwise it never reports newer routes
-  std::string fails;        // reason with which every new version fails
+  std::string fails{};      // reason with which every new version fails
   bool leaves = false;      // says so
 };
 
@@ -400,6 +400,9 @@ class TestNode {
       if (thrown) std::rethrow_exception(thrown);
     });
   }
+
+  // The same; the control plane has answered the report when this returns.
+  void report_as(Conduct conduct) { asio::co_spawn(*context_, adopt(std::move(conduct)), asio::use_future).get(); }
 
   [[nodiscard]] bool wait(const std::function<bool(const DesiredState&)>& condition) {
     std::unique_lock lock(mutex_);
