@@ -412,6 +412,9 @@ class TestNode {
     });
   }
 
+  // The same; the control plane has answered the report when this returns.
+  void report_as(Conduct conduct) { asio::co_spawn(*context_, adopt(std::move(conduct)), asio::use_future).get(); }
+
   [[nodiscard]] bool wait(const std::function<bool(const DesiredState&)>& condition) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kPatience, [&] { return condition(state_); });

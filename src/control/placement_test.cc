@@ -111,29 +111,28 @@ TEST_F(PlacementTest, ANodeMayLeaveWhenAnotherServesWhatItHeldAndNobodySendsItRe
   TestNode& leaving = *nodes_[holders(id).front()];
   const std::string path = of(holders(id).front(), "");
   for (const auto& node : nodes_) {
-    if (node.get() != &leaving) node->behave({.makes_ready = false});
+    if (node.get() != &leaving) node->report_as({.makes_ready = false});
   }
-  leaving.behave({.leaves = true});
-  EXPECT_TRUE(eventually([&] { return platform_.get(path).text("/condition") == "Leaving"; }));
+  leaving.report_as({.leaves = true});
+  EXPECT_EQ(platform_.get(path).text("/condition"), "Leaving");
   // The other two know of nobody else who serves it.
   EXPECT_FALSE(leaving.may_leave());
   for (const auto& node : nodes_) {
-    if (node.get() != &leaving) node->behave({.routes = false});
+    if (node.get() != &leaving) node->report_as({.routes = false});
   }
   ASSERT_TRUE(eventually([&] { return holders(id).size() == 1 && !leaving.serves(id); }));
   // Somebody else serves it; not everybody says yet that they know.
-  leaving.behave({.leaves = true});
-  leaving.behave({.leaves = true});
+  leaving.report_as({.leaves = true});
   EXPECT_FALSE(leaving.may_leave());
   for (const auto& node : nodes_) {
-    if (node.get() != &leaving) node->behave({});
+    if (node.get() != &leaving) node->report_as({});
   }
   EXPECT_TRUE(eventually([&] {
-    leaving.behave({.leaves = true});
+    leaving.report_as({.leaves = true});
     return leaving.may_leave();
   }));
-  leaving.behave({});
-  EXPECT_TRUE(eventually([&] { return platform_.get(path).text("/condition") == "Healthy"; }));
+  leaving.report_as({});
+  EXPECT_EQ(platform_.get(path).text("/condition"), "Healthy");
 }
 
 TEST_F(PlacementTest, WhatAFailedNodeHeldComesToAnother) {
