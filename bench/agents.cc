@@ -157,6 +157,7 @@ class Agent {
       versions_.clear();
       if (!options_.watch.empty()) census_.routes(weights_, "");
     }
+    if (!change.from || !change.putVersions.empty() || !change.dropVersions.empty()) versions_text_.clear();
     for (auto& version : change.putVersions) {
       versions_[{version.tenant, version.moduleId}] = std::move(version.name);
     }
@@ -210,7 +211,7 @@ class Agent {
       metrics.latency.front() = reports_;
       report.versionMetrics.push_back(std::move(metrics));
     }
-    if (versions_revision_ != revision_) write_versions();
+    if (versions_text_.empty()) write_versions();
     constexpr std::string_view kNone = R"("versions":[])";
     std::string text = to_json_text(report);
     return text.replace(text.find(kNone), kNone.size(), versions_text_);
@@ -220,7 +221,6 @@ class Agent {
     std::vector<VersionReport> versions;
     for (const auto& [key, name] : versions_) versions.push_back({key.tenant, key.moduleId, VersionState::Ready, ""});
     versions_text_ = R"("versions":)" + to_json_text(versions);
-    versions_revision_ = revision_;
   }
 
   static Task<void> pause() {
@@ -239,8 +239,7 @@ class Agent {
   std::int64_t reports_ = 0;
   bool report_due_ = false;
   std::map<VersionKey, std::string> versions_;  // and their names
-  std::string versions_text_;                   // as in a report
-  std::int64_t versions_revision_ = -1;         // that it was written at
+  std::string versions_text_;                   // as in a report; empty where they changed
   std::string weights_;                         // of the watched module
 };
 

@@ -9,7 +9,8 @@
 namespace hotswap::control {
 namespace {
 
-constexpr std::size_t kWrittenKept = 8;
+// Nodes of all regions poll at the same time: fewer than the regions would be written anew for each node.
+constexpr std::size_t kWrittenKept = 32;
 
 std::string bearer(const net::Exchange& exchange) {
   constexpr std::string_view kScheme = "Bearer ";
