@@ -38,7 +38,7 @@ VersionMetrics news(const NodeReport& before, const NodeReport& after, std::size
 
 using Counts = std::vector<std::int64_t>;
 
-void add(Counts& total, const Counts& more) {
+void add_counts(Counts& total, const Counts& more) {
   total.resize(std::max(total.size(), more.size()));
   for (std::size_t i = 0; i < more.size(); ++i) total[i] += more[i];
 }
@@ -65,7 +65,7 @@ bool empty(const VersionMetrics& window) {
                                                      window.shadow->dropped == 0));
 }
 
-void add(rollout::LatencyHistogram& histogram, const Counts& counts) {
+void add_counts(rollout::LatencyHistogram& histogram, const Counts& counts) {
   for (std::size_t i = 0; i < std::min(histogram.counts.size(), counts.size()); ++i) {
     histogram.counts[i] += static_cast<std::uint64_t>(counts[i]);
   }
@@ -95,14 +95,14 @@ void add_window(VersionMetrics& total, const VersionMetrics& window) {
   total.requests += window.requests;
   total.failures += window.failures;
   total.latencySeconds += window.latencySeconds;
-  add(total.latency, window.latency);
+  add_counts(total.latency, window.latency);
   if (!window.shadow) return;
   if (!total.shadow) total.shadow.emplace();
   total.shadow->compared += window.shadow->compared;
   total.shadow->mismatched += window.shadow->mismatched;
   total.shadow->dropped += window.shadow->dropped;
-  add(total.shadow->latency, window.shadow->latency);
-  add(total.shadow->liveLatency, window.shadow->liveLatency);
+  add_counts(total.shadow->latency, window.shadow->latency);
+  add_counts(total.shadow->liveLatency, window.shadow->liveLatency);
 }
 
 void Figures::add(const Region& region, const std::vector<VersionMetrics>& windows, const std::set<RouteKey>& watched,
@@ -141,15 +141,15 @@ VersionMetrics Figures::window(const Key& key, TimePoint since) const {
 void Figures::add_sample(rollout::VersionSample& sample, const VersionMetrics& window) {
   sample.requests += static_cast<std::uint64_t>(window.requests);
   sample.errors += static_cast<std::uint64_t>(window.failures);
-  add(sample.latency, window.latency);
+  add_counts(sample.latency, window.latency);
 }
 
 void Figures::add_sample(rollout::ShadowSample& sample, const ShadowMetrics& window) {
   sample.compared += static_cast<std::uint64_t>(window.compared);
   sample.mismatched += static_cast<std::uint64_t>(window.mismatched);
   sample.dropped += static_cast<std::uint64_t>(window.dropped);
-  add(sample.latency, window.latency);
-  add(sample.live_latency, window.liveLatency);
+  add_counts(sample.latency, window.latency);
+  add_counts(sample.live_latency, window.liveLatency);
 }
 
 rollout::Samples Figures::samples(const SampleQuestion& question) const {
