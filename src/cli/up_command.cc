@@ -183,8 +183,9 @@ Outcome<int> run_with_processes(Context& context, UpSettings settings) {
     state_bounds(settings.control.scaling, settings.regions, wishes);
   }
   const auto inbox = std::make_shared<ScalingInbox>(signals.context());
-  auto server = start_control(settings.common, settings.control,
-                              [inbox](const ScalingEvent& event) { ScalingInbox::post(inbox, event); });
+  std::function<void(const ScalingEvent&)> act;
+  if (scaling) act = [inbox](const ScalingEvent& event) { ScalingInbox::post(inbox, event); };
+  auto server = start_control(settings.common, settings.control, std::move(act));
   if (!server) return std::unexpected(failure_from(server.error()));
   if (scaling) HS_CHECK(check_bounds(bounds_of(settings)));
   const auto token = (*server)->join_token("hotswap up --nodes", scaling ? kScalingTokenLife : kTokenLife);

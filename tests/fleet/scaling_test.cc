@@ -28,7 +28,7 @@ class ScalingUp {
     hotswap({"deploy", "add@1.0.0", "--watch"});
   }
 
-  [[nodiscard]] std::string hotswap(std::vector<std::string> arguments) const {
+  std::string hotswap(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"--server", api_});
     const auto ended = run(arguments);
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
