@@ -6,6 +6,7 @@ namespace hotswap::control {
 
 void Traffic::add(const Region& region, const std::vector<VersionMetrics>& windows, SteadyPoint now) {
   for (const auto& window : windows) {
+    if (window.requests == 0) continue;  // copies alone
     Entry& entry = entries_[{window.tenant, region, window.name, window.moduleId}];
     add_window(entry.total, window);
     entry.called = now;
