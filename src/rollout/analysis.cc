@@ -24,7 +24,9 @@ Interval wilson(std::uint64_t hits, std::uint64_t size, double z) {
   const double middle = p + z * z / (2 * n);
   const double spread = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
   const double scale = 1 + z * z / n;
-  return {std::max(0.0, (middle - spread) / scale), std::min(1.0, (middle + spread) / scale)};
+  // At its ends exactly: a rounding error must not be past a bound of 0 or 100 percent.
+  return {hits == 0 ? 0.0 : std::max(0.0, (middle - spread) / scale),
+          hits == size ? 1.0 : std::min(1.0, (middle + spread) / scale)};
 }
 
 double percent(std::uint64_t hits, std::uint64_t size) {

@@ -64,6 +64,8 @@ class Shadow : public ThreeNodes {
   }
 };
 
+class Preview : public Shadow {};
+
 TEST_F(Shadow, OfAVersionThatAnswersAlikeCompletesAndNoRequestFails) {
   push(sample("c-add"), "add");
   Load load(nodes_);
@@ -174,6 +176,34 @@ TEST_F(Shadow, OfAHandlerThatReadsTheBodyGetsTheWholeOfIt) {
   EXPECT_EQ(ended.exit_code, 0) << ended.out << ended.err;
   EXPECT_THAT(visits.stop(), UnorderedElementsAre("200 " + kBody));
   EXPECT_EQ(deployment("echo").at("shadow").at("mismatched"), 0);
+}
+
+// Of a GET; 0 where nobody answers.
+unsigned status_of(const std::string& origin, const std::string& target) {
+  asio::io_context io{1};
+  const auto client = *net::Client::create(io.get_executor(), origin);
+  net::ClientRequest request;
+  request.target = target;
+  auto reply = asio::co_spawn(io, client->send(std::move(request)), asio::use_future);
+  io.run();
+  const auto response = reply.get();
+  return response ? response->status : 0;
+}
+
+TEST_F(Preview, OfTheFirstVersionOfANameAnswersBeforeAnythingIsRouted) {
+  control_.hotswap({"module", "push", sample("c-http-hello"), "--name", "hello", "--version", "1.0.0"});
+  const auto created = json::parse(
+      control_.hotswap({"deploy", "hello@1.0.0", "--strategy", "blue-green", "--output", "json", "--config-json",
+                        R"({"preview": {"pathPrefix": "/green/"}, "progression": "manual", "keepBlueSeconds": 0})"}));
+  const std::string id(created.at("deploymentId").as_string());
+  const auto everywhere = [&](const std::string& target, unsigned status) {
+    return std::ranges::all_of(nodes_, [&](const auto& node) { return status_of(node->gateway(), target) == status; });
+  };
+  EXPECT_TRUE(eventually([&] { return everywhere("/green/", 200); }));
+  EXPECT_TRUE(everywhere("/m/hello/", 404));
+  EXPECT_TRUE(eventually([&] { return deployment("hello").at("step").to_number<int>() == 2; }));
+  control_.hotswap({"rollout", "promote", id});
+  EXPECT_TRUE(eventually([&] { return everywhere("/m/hello/", 200) && everywhere("/green/", 404); }));
 }
 
 }  // namespace
