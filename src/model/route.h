@@ -62,7 +62,8 @@ struct ShadowRule {
 };
 BOOST_DESCRIBE_STRUCT(ShadowRule, (), (moduleId, percent, ignorePaths, allowOutbound))
 
-// The traffic of one module name in one region. Weights sum to 100, also those of each entry of `onNodes`.
+// The traffic of one module name in one region. Weights sum to 100, also those of each entry of `onNodes`; there are no
+// versions where only a preview answers.
 struct Route {
   TenantId tenant;
   std::string name;

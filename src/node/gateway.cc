@@ -240,14 +240,18 @@ void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecute
                 .live = std::move(live)});
 }
 
-void Gateway::copy_http(std::shared_ptr<const RouteTable> table, const RouteTable::HttpMatch& match,
-                        RecordingExchange& recorded, const CallOutcome& outcome) {
-  if (outcome.failure == GuestFailure::Cancelled) return;
-  auto request = recorded.request();
-  if (!request) return shadows_.drop(*match.shadow);
-  Answer live = recorded.take_answer();
+Task<void> Gateway::copy_http(std::shared_ptr<const RouteTable> table, RouteTable::HttpMatch match,
+                              std::unique_ptr<RecordingExchange> recorded, CallOutcome outcome) {
+  if (outcome.failure == GuestFailure::Cancelled) co_return;
+  co_await recorded->read_rest();
+  auto request = recorded->request();
+  if (!request) {
+    shadows_.drop(*match.shadow);
+    co_return;
+  }
+  Answer live = recorded->take_answer();
   live.failure = outcome.failure;
-  live.message = outcome.message;
+  live.message = std::move(outcome.message);
   live.wall = outcome.usage.wall;
   shadows_.run({.table = std::move(table),
                 .route = match.shadow,
@@ -285,14 +289,14 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
     recorded = std::make_unique<RecordingExchange>(exchange);
   }
   net::Exchange& seen = recorded ? *recorded : exchange;
-  const auto outcome = co_await version->workload->serve(seen, {.prefix_size = match.prefix_size});
+  auto outcome = co_await version->workload->serve(seen, {.prefix_size = match.prefix_size});
   if (!outcome) {
     span.fail();
     co_return;
   }
   meter(*version, *outcome, span);
   if (recorded) [[unlikely]]
-    copy_http(table, match, *recorded, *outcome);
+    co_await copy_http(table, match, std::move(recorded), *std::move(outcome));
 }
 
 }  // namespace hotswap::node

@@ -49,8 +49,8 @@ class Gateway {
   // Of a request that was answered, for the version that shadows its route.
   void copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
                  const TraceContext& trace);
-  void copy_http(std::shared_ptr<const RouteTable> table, const RouteTable::HttpMatch& match,
-                 RecordingExchange& recorded, const CallOutcome& outcome);
+  Task<void> copy_http(std::shared_ptr<const RouteTable> table, RouteTable::HttpMatch match,
+                       std::unique_ptr<RecordingExchange> recorded, CallOutcome outcome);
   void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span);
 
   NodeId node_;

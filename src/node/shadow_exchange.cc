@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 
+#include <array>
 #include <cstring>
 
 #include "base/limits.h"
@@ -40,6 +41,15 @@ std::optional<CopiedRequest> RecordingExchange::request() const {
                        .trailers = live_.trailers(),
                        .peer = live_.peer(),
                        .trace = live_.trace()};
+}
+
+Task<void> RecordingExchange::read_rest() {
+  if (!live_.header(net::http::field::expect).empty()) co_return;
+  if (live_.body_size().value_or(0) > limits::kShadowBodyBytes) co_return;
+  std::array<std::byte, 16 * limits::kKiB> buffer;
+  while (!too_long_ && !live_.body_done()) {
+    if (!co_await read_some(buffer)) co_return;
+  }
 }
 
 Answer RecordingExchange::take_answer() { return ended(std::move(answer_)); }

@@ -27,6 +27,9 @@ class RecordingExchange final : public net::Exchange {
  public:
   explicit RecordingExchange(net::Exchange& live) : live_(live) {}
 
+  // After the reply: what its handler left of the body, up to limits::kShadowBodyBytes. Nothing from a client that
+  // waits for leave to send it.
+  Task<void> read_rest();
   // nullopt where the body was longer than limits::kShadowBodyBytes, or was not read to its end.
   [[nodiscard]] std::optional<CopiedRequest> request() const;
   // Status and content; once, after the reply.

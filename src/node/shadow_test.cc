@@ -285,6 +285,16 @@ TEST_F(Recording, KeepsWhatWasReadAndReplied) {
   EXPECT_TRUE(passed_on.content.same(answer.content));
 }
 
+TEST_F(Recording, ReadsWhatTheHandlerLeftOfTheBody) {
+  send("0123456789");
+  std::array<std::byte, 4> first;
+  std::ignore = await(recorded_->read_some(first));
+  std::ignore = await(recorded_->reply(200, "", "", {}));
+  await(recorded_->read_rest());
+  ASSERT_TRUE(recorded_->request());
+  EXPECT_EQ(recorded_->request()->body, "0123456789");
+}
+
 TEST_F(Recording, OfABodyBeyondTheBoundIsNone) {
   send(std::string(limits::kShadowBodyBytes + 1, 'x'));
   EXPECT_EQ(await(recorded_->read_all(limits::kMiB))->size(), limits::kShadowBodyBytes + 1);

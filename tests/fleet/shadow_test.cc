@@ -22,6 +22,8 @@ using testing::Key;
 using testing::UnorderedElementsAre;
 
 const std::string kBody(10'000, 'x');
+// Three tries to find enough compared, three seconds apart; then a person would be asked.
+const std::string kBriefly = R"("holdSeconds": 3, "minimumRequests": 10)";
 constexpr int kNotCompleted = 5;  // exit code of --watch
 
 // add(i32, i32) -> i32 with another body.
@@ -53,7 +55,7 @@ class Shadow : public ThreeNodes {
   }
   [[nodiscard]] Child::Ended deploy(const std::string& name, const std::string& settings) const {
     return run({"--server", control_.api(), "deploy", name + "@2.0.0", "--watch", "--config-json",
-                R"({"shadow": {"percent": 100, "holdSeconds": 1, )" + settings + "}}"});
+                R"({"shadow": {"percent": 100, )" + settings + "}}"});
   }
   // The newest deployment of the module.
   [[nodiscard]] json::value deployment(const std::string& name) const {
@@ -62,15 +64,17 @@ class Shadow : public ThreeNodes {
   }
 };
 
+class Preview : public Shadow {};
+
 TEST_F(Shadow, OfAVersionThatAnswersAlikeCompletesAndNoRequestFails) {
   push(sample("c-add"), "add");
   Load load(nodes_);
-  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  const auto ended = deploy("add", kBriefly);
   EXPECT_EQ(ended.exit_code, 0) << ended.out << ended.err;
   const auto tally = load.stop();
   EXPECT_THAT(tally.failed, IsEmpty()) << tally.example;
   const auto shadow = deployment("add").at("shadow");
-  EXPECT_GE(shadow.at("compared").to_number<int>(), 100);
+  EXPECT_GE(shadow.at("compared").to_number<int>(), 10);
   EXPECT_EQ(shadow.at("mismatched"), 0);
   EXPECT_THAT(shadow.at("examples").as_array(), IsEmpty());
   EXPECT_TRUE(shadow.at("shadowP50Ms").is_double());
@@ -79,7 +83,7 @@ TEST_F(Shadow, OfAVersionThatAnswersAlikeCompletesAndNoRequestFails) {
 TEST_F(Shadow, OfAVersionThatAnswersOtherwiseIsTakenBackAndSaysWhatDiffers) {
   push_body(kMultiplies);
   Load load(nodes_);
-  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  const auto ended = deploy("add", kBriefly);
   EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
   const auto tally = load.stop();
   EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
@@ -99,7 +103,7 @@ TEST_F(Shadow, OfAVersionThatAnswersOtherwiseIsTakenBackAndSaysWhatDiffers) {
 TEST_F(Shadow, OfAVersionThatTrapsTouchesNoAnswer) {
   push_body(kTraps);
   Load load(nodes_);
-  const auto ended = deploy("add", R"("minimumRequests": 100)");
+  const auto ended = deploy("add", kBriefly);
   EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
   const auto tally = load.stop();
   EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
@@ -110,7 +114,7 @@ TEST_F(Shadow, OfAVersionThatTrapsTouchesNoAnswer) {
 TEST_F(Shadow, OfAVersionThatNeverEndsTouchesNoAnswer) {
   push_body(kLoops);
   Load load(nodes_);
-  const auto ended = deploy("add", R"("minimumRequests": 3)");
+  const auto ended = deploy("add", R"("holdSeconds": 10, "minimumRequests": 3)");
   EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
   const auto tally = load.stop();
   EXPECT_THAT(tally.answered, UnorderedElementsAre(Key("add-v1.0.0")));
@@ -157,7 +161,7 @@ TEST_F(Shadow, OfAHandlerComparesStatusAndBody) {
   control_.release("c-http-hello-v1", "hello", "1.0.0");
   push(sample("c-http-hello-v2"), "hello");
   Visits visits(nodes_.front()->gateway(), "/m/hello/there?q=1");
-  const auto ended = deploy("hello", R"("minimumRequests": 20)");
+  const auto ended = deploy("hello", kBriefly);
   EXPECT_EQ(ended.exit_code, kNotCompleted) << ended.out << ended.err;
   EXPECT_THAT(visits.stop(), UnorderedElementsAre("200 Hello from version 1\n"));
   EXPECT_THAT(ended.out + ended.err,
@@ -168,10 +172,38 @@ TEST_F(Shadow, OfAHandlerThatReadsTheBodyGetsTheWholeOfIt) {
   control_.release("c-http-echo", "echo", "1.0.0");
   push(sample("c-http-echo"), "echo");
   Visits visits(nodes_.front()->gateway(), "/m/echo/");
-  const auto ended = deploy("echo", R"("minimumRequests": 20)");
+  const auto ended = deploy("echo", kBriefly);
   EXPECT_EQ(ended.exit_code, 0) << ended.out << ended.err;
   EXPECT_THAT(visits.stop(), UnorderedElementsAre("200 " + kBody));
   EXPECT_EQ(deployment("echo").at("shadow").at("mismatched"), 0);
+}
+
+// Of a GET; 0 where nobody answers.
+unsigned status_of(const std::string& origin, const std::string& target) {
+  asio::io_context io{1};
+  const auto client = *net::Client::create(io.get_executor(), origin);
+  net::ClientRequest request;
+  request.target = target;
+  auto reply = asio::co_spawn(io, client->send(std::move(request)), asio::use_future);
+  io.run();
+  const auto response = reply.get();
+  return response ? response->status : 0;
+}
+
+TEST_F(Preview, OfTheFirstVersionOfANameAnswersBeforeAnythingIsRouted) {
+  control_.hotswap({"module", "push", sample("c-http-hello"), "--name", "hello", "--version", "1.0.0"});
+  const auto created = json::parse(
+      control_.hotswap({"deploy", "hello@1.0.0", "--strategy", "blue-green", "--output", "json", "--config-json",
+                        R"({"preview": {"pathPrefix": "/green/"}, "progression": "manual", "keepBlueSeconds": 0})"}));
+  const std::string id(created.at("deploymentId").as_string());
+  const auto everywhere = [&](const std::string& target, unsigned status) {
+    return std::ranges::all_of(nodes_, [&](const auto& node) { return status_of(node->gateway(), target) == status; });
+  };
+  EXPECT_TRUE(eventually([&] { return everywhere("/green/", 200); }));
+  EXPECT_TRUE(everywhere("/m/hello/", 404));
+  EXPECT_TRUE(eventually([&] { return deployment("hello").at("step").to_number<int>() == 2; }));
+  control_.hotswap({"rollout", "promote", id});
+  EXPECT_TRUE(eventually([&] { return everywhere("/m/hello/", 200) && everywhere("/green/", 404); }));
 }
 
 }  // namespace

@@ -54,7 +54,8 @@ void Invariants::changed(const MemoryStore::Routes& before, const DeploymentChan
 
 void Invariants::weights(const DeploymentChange& change) const {
   for (const auto& route : change.putRoutes) {
-    sums_to_100(route.versions, route);
+    const bool only_preview = route.versions.empty() && route.preview;
+    if (!only_preview) sums_to_100(route.versions, route);
     for (const auto& part : route.onNodes) sums_to_100(part.versions, route);
   }
 }
