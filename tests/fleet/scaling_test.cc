@@ -95,8 +95,8 @@ std::int64_t milliseconds_between(const json::value& first, const json::value& s
 }
 
 TEST(ScalingUpAndDown, LoadOnARegionStartsANodeThereAndItsEndStopsIt) {
-  ScalingUp up({"--nodes", "2", "--regions", "us-east,eu-west", "--max-nodes", "us-east=2", "--scale-up-cpu", "2",
-                "--scale-up-after", "2", "--scale-down-cpu", "1.9", "--scale-down-after", "2"});
+  ScalingUp up({"--nodes", "2", "--regions", "us-east,eu-west", "--max-nodes", "us-east=2", "--scale-up-cpu", "1",
+                "--scale-up-after", "2", "--scale-down-cpu", "0.5", "--scale-down-after", "2"});
   Load load(std::vector<std::string>(4, up.gateways().at(0)));
   EXPECT_TRUE(eventually([&] { return up.serves("us-east-2"); }));
   EXPECT_THAT(load.stop().failed, IsEmpty());
