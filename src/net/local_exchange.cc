@@ -6,7 +6,7 @@
 namespace hotswap::net {
 
 LocalExchange::LocalExchange(std::string target, std::string host, TraceContext trace, std::size_t limit)
-    : target_(std::move(target)), trace_(std::move(trace)), limit_(limit) {
+    : target_(std::move(target)), trace_(trace), limit_(limit) {
   headers_.set(http::field::host, host);
 }
 

@@ -86,7 +86,7 @@ Look look(const Triggers& triggers, const Bounds& bounds, const Figures& figures
     memory.busy_since = memory.idle_since = std::nullopt;
     memory.decided_at = now;
   }
-  return {std::move(memory), std::move(decision)};
+  return {memory, std::move(decision)};
 }
 
 }  // namespace hotswap::scaling
