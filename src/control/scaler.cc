@@ -48,7 +48,7 @@ Task<void> Scaler::look(const RegionSetting& setting) {
     event.sequence = *stored;
     announce(event);
   }
-  memory = std::move(seen.memory);
+  memory = seen.memory;
 }
 
 void Scaler::announce(const ScalingEvent& event) {

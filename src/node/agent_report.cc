@@ -20,11 +20,11 @@ std::vector<std::int64_t> counts(const Histogram& histogram) {
 
 // nullopt where nothing was ever copied.
 std::optional<ShadowMetrics> shadow_metrics(const ShadowMeter& meter) {
-  const ShadowMetrics metrics{.compared = static_cast<std::int64_t>(meter.compared.value()),
-                              .mismatched = static_cast<std::int64_t>(meter.mismatched.value()),
-                              .dropped = static_cast<std::int64_t>(meter.dropped.value()),
-                              .latency = counts(meter.latency),
-                              .liveLatency = counts(meter.live_latency)};
+  ShadowMetrics metrics{.compared = static_cast<std::int64_t>(meter.compared.value()),
+                        .mismatched = static_cast<std::int64_t>(meter.mismatched.value()),
+                        .dropped = static_cast<std::int64_t>(meter.dropped.value()),
+                        .latency = counts(meter.latency),
+                        .liveLatency = counts(meter.live_latency)};
   if (metrics.compared == 0 && metrics.dropped == 0) return std::nullopt;
   return metrics;
 }
