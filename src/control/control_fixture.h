@@ -248,13 +248,15 @@ class Platform {
   Platform& operator=(const Platform&) = delete;
 
   void start() {
+    pool_.emplace("pool", 4);
+    cpu_.emplace("cpu", 2);
     threads_ = std::make_unique<net::IoThreads>(2);
     app_ = std::make_unique<App>(threads_->at(0).get_executor(), options_,
                                  Parts{.store = *store_,
                                        .blobs = *blobs_,
                                        .inspector = inspector_,
-                                       .pool = pool_,
-                                       .cpu = cpu_,
+                                       .pool = *pool_,
+                                       .cpu = *cpu_,
                                        .clock = clock_,
                                        .random = random_,
                                        .tracer = tracer_,
@@ -277,6 +279,9 @@ class Platform {
     threads_->stop();
     router_.reset();
     app_.reset();
+    // A thread that has handed its result over may still be about to let go of the context that it handed it to.
+    pool_.reset();
+    cpu_.reset();
     threads_.reset();
   }
 
@@ -355,8 +360,8 @@ class Platform {
   std::unique_ptr<FlakyStore> store_;
   std::unique_ptr<BlobStore> blobs_;
   FakeInspector inspector_;
-  BlockingPool pool_{"pool", 4};
-  BlockingPool cpu_{"cpu", 2};
+  std::optional<BlockingPool> pool_;
+  std::optional<BlockingPool> cpu_;
   TestClock clock_;
   SystemRandom random_;
   Tracer tracer_{clock_, random_};
