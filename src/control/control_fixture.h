@@ -254,7 +254,7 @@ class Platform {
     threads_->stop();
     router_.reset();
     app_.reset();
-    threads_.reset();
+    ended_threads_.push_back(std::move(threads_));
   }
 
   Reply send(net::ClientRequest request) {
@@ -332,12 +332,15 @@ class Platform {
   std::unique_ptr<FlakyStore> store_;
   std::unique_ptr<BlobStore> blobs_;
   FakeInspector inspector_;
-  BlockingPool pool_{"pool", 4};
-  BlockingPool cpu_{"cpu", 2};
   TestClock clock_;
   SystemRandom random_;
   Tracer tracer_{clock_, random_};
   Metrics metrics_;
+  // A pool's thread that has handed its result over may still hold an executor of their contexts, which must therefore
+  // outlive the pools.
+  std::vector<std::unique_ptr<net::IoThreads>> ended_threads_;
+  BlockingPool pool_{"pool", 4};
+  BlockingPool cpu_{"cpu", 2};
   std::unique_ptr<net::IoThreads> threads_;
   std::unique_ptr<App> app_;
   std::unique_ptr<net::Router> router_;
