@@ -94,8 +94,12 @@ struct App::Wiring {
                       .clock = parts.clock,
                       .registry = registry}};
   DeploymentsApi deployments{{.home = home, .driver = driver, .store = parts.store, .pool = parts.pool}};
-  FleetApi fleet_api{
-      {.home = home, .fleet = fleet, .store = parts.store, .pool = parts.pool, .metrics = parts.metrics}};
+  FleetApi fleet_api{{.home = home,
+                      .fleet = fleet,
+                      .store = parts.store,
+                      .pool = parts.pool,
+                      .metrics = parts.metrics,
+                      .options = options}};
   NodesApi nodes_api{{.home = home, .fleet = fleet, .registry = nodes}};
   NodeProtocol protocol{{.home = home,
                          .fleet = fleet,

@@ -270,6 +270,12 @@ class Platform {
         *threads_, std::move(listen), [this](net::Exchange& exchange) { return router_->handle(exchange); }, tracer_,
         metrics_);
   }
+  // As another configuration says from now on.
+  void restart(Options options) {
+    stop();
+    options_ = std::move(options);
+    start();
+  }
   void stop() {
     if (!app_) return;
     run(app_->stop());

@@ -9,7 +9,12 @@ Task<Result<>> FleetApi::routes(net::Exchange& exchange, const Principal& princi
   HS_CO_CHECK(QueryParameters(exchange, {}).check());
   // From the store, as deployments are read: who has seen a deployment end sees the routes that it left.
   HS_CO_TRY(auto all, co_await parts_.pool.run([this] { return parts_.store.all_routes(); }));
-  std::erase_if(all.routes, [&](const Route& route) { return route.tenant != principal.tenant; });
+  // A region that is not configured any more keeps its routes for when it comes back, and serves nothing meanwhile.
+  std::erase_if(all.routes, [&](const Route& route) {
+    return route.tenant != principal.tenant ||
+           std::ranges::find(parts_.options.regions, route.region, &RegionSetting::region) ==
+               parts_.options.regions.end();
+  });
   co_return co_await net::reply_json(exchange, list_json(all.routes));
 }
 

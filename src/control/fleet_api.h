@@ -18,6 +18,7 @@ class FleetApi {
     Store& store;
     BlockingPool& pool;
     Metrics& metrics;
+    const Options& options;
   };
   explicit FleetApi(Parts parts) : parts_(parts) {}
 

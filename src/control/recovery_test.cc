@@ -124,6 +124,27 @@ TEST(LosingTheStore, DuringAStepIsMadeUpFor) {
   }
 }
 
+TEST(Restarting, WithoutARegionHidesItsRoutesUntilItComesBack) {
+  Options both;
+  both.regions = {{Region("east"), {}}, {Region("west"), {}}};
+  Platform platform(both);
+  TestNode east(platform, "e", "east");
+  TestNode west(platform, "w", "west");
+  const std::string id = platform.create("greeter", "1.0.0", {{"targetRegions", json::array{"all"}}});
+  platform.verb(id, "execute");
+  ASSERT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
+  const auto before = platform.routes();
+  ASSERT_EQ(before.size(), 2U);
+  east.disconnect();
+  west.disconnect();
+  Options one;
+  one.regions = {{Region("east"), {}}};
+  platform.restart(one);
+  EXPECT_THAT(platform.routes(), ElementsAre(before[0]));
+  platform.restart(both);
+  EXPECT_EQ(platform.routes(), before);
+}
+
 TEST(LosingTheStore, DuringARequestLeavesOneTruth) {
   Platform platform;
   TestNode node(platform, "node-1");
