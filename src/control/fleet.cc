@@ -14,14 +14,6 @@ constexpr std::chrono::milliseconds kWatchInterval{500};
 
 std::unexpected<Error> stopping() { return fail(ErrorKind::kUnavailable, "the control plane is stopping"); }
 
-auto key_of(const VersionReport& version) { return std::tie(version.tenant, version.moduleId); }
-
-// nullptr where the node does not speak of it. The report's versions are sorted.
-const VersionReport* find_version(const NodeReport& report, const TenantId& tenant, const ModuleId& id) {
-  const auto found = std::ranges::lower_bound(report.versions, std::tie(tenant, id), {}, key_of);
-  return found == report.versions.end() || key_of(*found) != std::tie(tenant, id) ? nullptr : &*found;
-}
-
 }  // namespace
 
 Fleet::Fleet(asio::any_io_executor home, const Options& options, Publication& publication, const NodeRegistry& registry,
@@ -145,32 +137,33 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
 
 Result<ReportReply> Fleet::report(NodeReport report) {
   if (stopping_) return stopping();
-  // For find_version(): nodes send them so.
-  if (!std::ranges::is_sorted(report.versions, {}, key_of)) std::ranges::sort(report.versions, {}, key_of);
   if (report.region.empty()) return fail_fields({{"region", "is required"}});
   HS_TRY(Node * node, hear(report.nodeId, report.region));
   const auto in_rollout = publication_.held(node->region);
-  if (const auto last = reports_.find(report.nodeId); last != reports_.end()) {
-    const auto windows = counted_between(last->second, report);
-    figures_.add(report.region, windows, in_rollout, clock_.now());
-    traffic_.add(report.region, windows, clock_.steady());
+  const NodeId id = report.nodeId;
+  std::vector<VersionMetrics> windows;
+  if (const auto last = reports_.find(id); last != reports_.end()) windows = counted_between(last->second, report);
+  reborn(id, *node, report.incarnation);
+  const auto [at, first] = reports_.try_emplace(id);
+  NodeReport& kept = at->second;
+  const std::string key_before = kept.forwardKey;
+  const auto differs = apply(kept, std::move(report));
+  if (!differs) {
+    if (first) reports_.erase(at);
+    return std::unexpected(differs.error());
   }
-  reborn(report.nodeId, *node, report.incarnation);
-  if (publication_.claim(report.routedRevision)) published();
-  const auto ready = std::ranges::count(report.versions, VersionState::Ready, &VersionReport::state);
+  figures_.add(kept.region, windows, in_rollout, clock_.now());
+  traffic_.add(kept.region, windows, clock_.steady());
+  if (publication_.claim(kept.routedRevision)) published();
+  const auto ready = std::ranges::count(kept.versions, VersionState::Ready, &VersionReport::state);
   node->versions->set(static_cast<double>(ready));
   node->reported_at = clock_.now();
-  node->liveness.reported(clock_.steady(), !report.health || report.health->isHealthy, options_.liveness);
-  const NodeId id = report.nodeId;
-  const auto before = reports_.find(id);
-  if (before == reports_.end() || before->second.versions != report.versions ||
-      before->second.forwardKey != report.forwardKey) {
+  node->liveness.reported(clock_.steady(), !kept.health || kept.health->isHealthy, options_.liveness);
+  if (first || *differs || kept.forwardKey != key_before) {
     serving_.clear();
     placement_due_ = true;
   }
-  const bool turned = std::exchange(node->leaving, report.leaving) != report.leaving;
-  const NodeReport& kept = reports_[id] = std::move(report);
-  if (turned) {
+  if (std::exchange(node->leaving, kept.leaving) != kept.leaving) {
     serving_.clear();
     place();
   }

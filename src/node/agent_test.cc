@@ -41,7 +41,11 @@ class FakeControl final : public ControlLink {
   Task<Result<>> introduce(NodeDescription) override { co_return Result<>{}; }
   Task<Result<ReportReply>> report(NodeReport report) override {
     const std::lock_guard lock(mutex_);
-    reports_.push_back(std::move(report));
+    if (std::exchange(forgetful_, false)) known_ = {};
+    (report.after ? in_part_ : whole_) += 1;
+    const auto heard = apply(known_, std::move(report));
+    if (!heard) co_return std::unexpected(heard.error());
+    reports_.push_back(known_);
     reported_.notify_all();
     co_return ReportReply{report_every.load()};
   }
@@ -87,6 +91,15 @@ class FakeControl final : public ControlLink {
   std::atomic<int> failed_fetches{0};
   ErrorKind fetch_failure = ErrorKind::kUnavailable;
   std::atomic<std::int64_t> report_every{60'000};
+  // As a control plane that is started anew knows nothing of earlier reports.
+  void forget_reports() {
+    const std::lock_guard lock(mutex_);
+    forgetful_ = true;
+  }
+  [[nodiscard]] std::pair<int, int> whole_and_in_part() {
+    const std::lock_guard lock(mutex_);
+    return {whole_, in_part_};
+  }
   [[nodiscard]] std::size_t report_count() {
     const std::lock_guard lock(mutex_);
     return reports_.size();
@@ -98,7 +111,11 @@ class FakeControl final : public ControlLink {
   int down_ = 0;
   std::mutex mutex_;
   std::condition_variable reported_;
-  std::vector<NodeReport> reports_;
+  NodeReport known_;
+  bool forgetful_ = false;
+  int whole_ = 0;
+  int in_part_ = 0;
+  std::vector<NodeReport> reports_;  // whole, whatever was sent
   std::map<std::string, std::int64_t> counted_;
 };
 
@@ -140,6 +157,7 @@ class AgentTest : public testing::Test {
   void stop() {
     asio::post(home(), [this] { cancel_.emit(asio::cancellation_type::terminal); });
     ended_.get();
+    control_.forget_reports();
   }
   ~AgentTest() override {
     stop();
@@ -430,6 +448,23 @@ TEST_F(AgentTest, ReportsAtThePaceThatTheControlPlaneSets) {
   EXPECT_GE(control_.report_count(), before + 3);
   EXPECT_EQ(report.incarnation, "first life");
   EXPECT_GT(report.health.value_or(NodeHealth{}).memoryUsageMB, 0);
+}
+
+TEST_F(AgentTest, ReportsWhatChangedAndEverythingToAControlPlaneThatForgot) {
+  const auto one = desired_version("one", 1);
+  const auto two = desired_version("two", 2);
+  publish(state(1, {one}, {}));
+  control_.wait_for(ready(1));
+  publish(state(2, {one, two}, {}));
+  control_.wait_for([](const NodeReport& r) { return r.routedRevision == 2 && r.versions.size() == 2; });
+  EXPECT_EQ(control_.whole_and_in_part().first, 1);
+  control_.forget_reports();
+  publish(state(3, {two}, {}));
+  const auto last = control_.wait_for([](const NodeReport& r) { return r.routedRevision == 3; });
+  EXPECT_THAT(last.versions, testing::ElementsAre(testing::Field(&VersionReport::moduleId, two.moduleId)));
+  const auto [whole, in_part] = control_.whole_and_in_part();
+  EXPECT_EQ(whole, 2);
+  EXPECT_GE(in_part, 2);
 }
 
 TEST_F(AgentTest, ReportsWhatEachVersionDid) {

@@ -22,35 +22,17 @@ std::vector<NodeId> awaited(const RolloutState& state, const Step& step) {
   return nodes.empty() ? step.nodes : nodes;
 }
 
-// Finds the version that a rollout brings in one report after the other. Nodes of a region list the same versions in
-// the same order, so that where it stood in one is the place to look first in the next.
-class VersionFinder {
- public:
-  explicit VersionFinder(const RolloutState& state) : state_(state) {}
-  const VersionReport* in(const NodeReport& report) {
-    const auto& versions = report.versions;
-    if (at_ < versions.size() && is_it(versions[at_])) return &versions[at_];
-    const auto found = std::ranges::find_if(versions, [this](const VersionReport& version) { return is_it(version); });
-    if (found == versions.end()) return nullptr;
-    at_ = static_cast<std::size_t>(found - versions.begin());
-    return &*found;
-  }
-
- private:
-  [[nodiscard]] bool is_it(const VersionReport& version) const {
-    return version.moduleId == state_.deployment.moduleId && version.tenant == state_.tenant;
-  }
-  const RolloutState& state_;
-  std::size_t at_ = 0;
-};
+// What the report says of the version that the rollout brings.
+const VersionReport* find_candidate(const NodeReport& report, const RolloutState& state) {
+  return find_version(report, state.tenant, state.deployment.moduleId);
+}
 
 Verdict prepared(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict;
-  VersionFinder finder(state);
   for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
     const bool current = view != reports.end() && view->second.knownRevision >= state.step_revision;
-    const VersionReport* version = current ? finder.in(view->second) : nullptr;
+    const VersionReport* version = current ? find_candidate(view->second, state) : nullptr;
     if (version != nullptr && version->state == VersionState::Failed) {
       verdict.failed.emplace_back(node, version->reason);
     } else if (version == nullptr || version->state != VersionState::Ready) {
@@ -63,13 +45,12 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
 // As prepared(), and healthy by the run of the check that this step asked for.
 Verdict checked(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict = prepared(state, step, reports);
-  VersionFinder finder(state);
   for (const auto& node : awaited(state, step)) {
     const bool open =
         std::ranges::find(verdict.missing, node) == verdict.missing.end() &&
         std::ranges::find(verdict.failed, node, &std::pair<NodeId, std::string>::first) == verdict.failed.end();
     if (!open) continue;
-    const VersionReport* version = finder.in(reports.at(node));
+    const VersionReport* version = find_candidate(reports.at(node), state);
     if (version->checkNumber != state.check_number) {
       verdict.missing.push_back(node);
     } else if (!version->checkFailure.empty()) {

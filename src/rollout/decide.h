@@ -11,6 +11,7 @@
 
 #include "model/deployment.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "rollout/analysis.h"
 
 namespace hotswap::rollout {
