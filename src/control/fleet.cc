@@ -109,7 +109,11 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   HS_CO_TRY(Node * node, hear(poll.node, poll.region));
   reborn(poll.node, *node, poll.incarnation);
   // A node that has nothing has just been started.
-  if (poll.after == 0) reports_.erase(poll.node);
+  const bool empty = poll.after == 0;
+  if (empty) {
+    reports_.erase(poll.node);
+    placement_due_ = placement_due_ || !std::exchange(node->catching_up, true);
+  }
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
                 publication_.claim(publication_.revision() + 1);
@@ -117,10 +121,10 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   if (lifted) {
     published();
     reported_.notify();
-  } else if (first) {
+  } else if (first || empty) {
     // What it shall hold was decided with the fleet's, unless something happened since.
     if (placement_due_) place();
-    reported_.notify();
+    if (first) reported_.notify();
   }
   co_await wait_for_change(poll.node, poll.after);
   if (stopping_) co_return stopping();
@@ -157,6 +161,8 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   if (publication_.claim(kept.routedRevision)) published();
   const auto ready = std::ranges::count(kept.versions, VersionState::Ready, &VersionReport::state);
   node->versions->set(static_cast<double>(ready));
+  const bool answers = kept.knownRevision > 0;
+  node->catching_up = std::cmp_less(ready, kept.versions.size()) || (node->catching_up && !answers);
   node->reported_at = clock_.now();
   node->liveness.reported(clock_.steady(), !kept.health || kept.health->isHealthy, options_.liveness);
   if (first || *differs || kept.forwardKey != key_before) {
@@ -246,7 +252,8 @@ std::vector<PlacedNode> Fleet::placed_nodes(const Region& region) const {
     nodes.push_back({.id = id,
                      .alive = condition(node) != NodeCondition::Unhealthy,
                      .leaving = node.leaving,
-                     .forward_key = forward_key(id)});
+                     .forward_key = forward_key(id),
+                     .catching_up = node.catching_up});
   }
   return nodes;
 }

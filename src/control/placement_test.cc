@@ -89,9 +89,9 @@ TEST_F(PlacementTest, WhatANodeDoesNotServeYetItSendsOnToThoseThatDo) {
   const std::size_t from = holders(id).front();
   const std::size_t to = 1 - from;
   const auto sends_on = [&](const DesiredState& state) {
-    return state.remotes.size() == 1 && state.remotes[0].versions == std::vector{ModuleId(id)} &&
-           state.remotes[0].peers.size() == 1 && state.remotes[0].peers[0].node.str() == "n" + std::to_string(from) &&
-           state.remotes[0].peers[0].key == "key of n" + std::to_string(from);
+    return state.remotes.size() == 1 && state.remotes[0]->versions == std::vector{ModuleId(id)} &&
+           state.remotes[0]->peers.size() == 1 && state.remotes[0]->peers[0].node.str() == "n" + std::to_string(from) &&
+           state.remotes[0]->peers[0].key == "key of n" + std::to_string(from);
   };
   EXPECT_TRUE(nodes_[to]->wait(sends_on));
   EXPECT_TRUE(nodes_[from]->state().remotes.empty());

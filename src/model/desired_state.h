@@ -1,11 +1,12 @@
-// The wire from the control plane to a node: what the node shall hold ready and route. With node_report.h, the way back,
-// the only vocabulary that both sides share.
+// The wire from the control plane to a node: what the node shall hold ready and route. With node_report.h, the way
+// back, the only vocabulary that both sides share.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "base/shared.h"
 #include "model/deployment.h"
 #include "model/module.h"
 #include "model/node.h"
@@ -47,7 +48,7 @@ struct DesiredState {
   std::int64_t revision = 0;  // grows with every change
   std::vector<DesiredVersion> versions;
   std::vector<Route> routes;  // refer to versions above only
-  std::vector<RemoteRoute> remotes{};
+  std::vector<Shared<RemoteRoute>> remotes{};
   bool operator==(const DesiredState&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes, remotes))
@@ -74,7 +75,7 @@ struct DesiredChange {
   std::vector<VersionKey> dropVersions;
   std::vector<Route> putRoutes;
   std::vector<RouteKey> dropRoutes;
-  std::vector<RemoteRoute> putRemotes{};
+  std::vector<Shared<RemoteRoute>> putRemotes{};
   std::vector<RouteKey> dropRemotes{};
   bool operator==(const DesiredChange&) const = default;
 };
