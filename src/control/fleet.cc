@@ -112,7 +112,7 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   const bool empty = poll.after == 0;
   if (empty) {
     reports_.erase(poll.node);
-    placement_due_ = placement_due_ || !std::exchange(node->catching_up, true);
+    node->catching_up = true;
   }
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
@@ -121,11 +121,13 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   if (lifted) {
     published();
     reported_.notify();
-  } else if (first || empty) {
+  } else if (first) {
     // What it shall hold was decided with the fleet's, unless something happened since.
     if (placement_due_) place();
-    if (first) reported_.notify();
+    reported_.notify();
   }
+  // Who serves meanwhile what it does not serve yet.
+  if (empty && states_.everywhere(node->region)) place(node->region);
   co_await wait_for_change(poll.node, poll.after);
   if (stopping_) co_return stopping();
   const auto found = nodes_.find(poll.node);
@@ -282,21 +284,20 @@ bool Fleet::ready(const RoutedVersions& routed, const NodeId& id) const {
 void Fleet::place() {
   placement_due_ = false;
   placed_registry_ = registry_.version();
-  bool changed = false;
-  for (const auto& setting : options_.regions) {
-    const Region& region = setting.region;
-    // One module is asked about for several nodes in a row.
-    RouteKey last;
-    const RoutedVersions* routed = nullptr;
-    const bool moved = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
-      if (key != last) {
-        last = key;
-        routed = publication_.route(key.tenant, key.name, region);
-      }
-      return routed != nullptr && ready(*routed, node);
-    });
-    changed = changed || moved;
-  }
+  for (const auto& setting : options_.regions) place(setting.region);
+}
+
+void Fleet::place(const Region& region) {
+  // One module is asked about for several nodes in a row.
+  RouteKey last;
+  const RoutedVersions* routed = nullptr;
+  const bool changed = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
+    if (key != last) {
+      last = key;
+      routed = publication_.route(key.tenant, key.name, region);
+    }
+    return routed != nullptr && ready(*routed, node);
+  });
   if (!changed) return;
   serving_.clear();
   changed_.notify();

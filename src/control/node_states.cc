@@ -363,6 +363,11 @@ bool NodeStates::holds(const NodeId& node, const Region& region, const RouteKey&
   return on(target(region, nodes, names).assignment, key, node);
 }
 
+bool NodeStates::everywhere(const Region& region) const {
+  const auto places = regions_.find(region);
+  return places == regions_.end() ? replicas(region) == 0 : places->second.everywhere;
+}
+
 std::size_t NodeStates::unplaced() const {
   std::size_t count = 0;
   for (const auto& [region, places] : regions_) count += places.unplaced;

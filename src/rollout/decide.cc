@@ -126,6 +126,13 @@ Decision after(const RolloutState& state, const FleetReports& reports, TimePoint
   return not_ready(state, coming, std::move(verdict.missing), "the version ready");
 }
 
+bool gateways_know(const RolloutState& state, const FleetReports& reports) {
+  return std::ranges::all_of(state.gateways, [&](const NodeId& node) {
+    const auto view = reports.find(node);
+    return view != reports.end() && view->second.routedRevision >= state.step_revision;
+  });
+}
+
 // A step that is done when the nodes say so.
 Decision by_nodes(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
   const bool preparing = !changes_routes(step.kind);
@@ -134,8 +141,11 @@ Decision by_nodes(const RolloutState& state, const Step& step, const FleetReport
                     : preparing ? prepared(state, step, reports)
                                 : shifted(state, step, reports);
   if (!verdict.failed.empty()) return failed_nodes(state, step, verdict.failed);
-  if (verdict.missing.empty()) return after(state, reports, now, began(state));
   const TimePoint deadline = std::max(began(state), state.watched_since) + limits::kPrepareDeadline;
+  if (verdict.missing.empty()) {
+    if (now < deadline && step.kind == StepKind::Shift && !gateways_know(state, reports)) return Wait{deadline};
+    return after(state, reports, now, began(state));
+  }
   if (now < deadline) return Wait{deadline};
   return not_ready(state, step, std::move(verdict.missing),
                    checking    ? "a health check"
