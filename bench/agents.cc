@@ -120,6 +120,8 @@ class Agent {
     request.body = std::move(body);
     request.timeout = kTimeout;
     auto reply = co_await client_->send(std::move(request));
+    // The control plane knows another report than the last one: everything is told again.
+    if (reply && reply->status == 409) co_return fail(ErrorKind::kConflict, reply->body);
     if (reply && reply->status >= 400)
       reply = fail(ErrorKind::kUpstream, fmt::format("{} {}", reply->status, reply->body));
     if (!reply) {

@@ -13,7 +13,7 @@ template <class T>
 class Shared {
  public:
   Shared() : Shared(T()) {}
-  Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}
+  Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] const T& operator*() const noexcept { return *value_; }
   [[nodiscard]] const T* operator->() const noexcept { return value_.get(); }
   friend bool operator==(const Shared& a, const Shared& b) { return a.value_ == b.value_ || *a == *b; }

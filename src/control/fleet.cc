@@ -108,11 +108,12 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   const bool first = known == nodes_.end() || known->second.given == nullptr;
   HS_CO_TRY(Node * node, hear(poll.node, poll.region));
   reborn(poll.node, *node, poll.incarnation);
-  // A node that has nothing has just been started.
-  const bool empty = poll.after == 0;
-  if (empty) {
+  // A node that has nothing has just been started. Who serves meanwhile what it does not serve yet, watch() tells it:
+  // many may start at once.
+  if (poll.after == 0) {
     reports_.erase(poll.node);
     node->catching_up = true;
+    placement_due_ = true;
   }
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
@@ -126,8 +127,6 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
     if (placement_due_) place();
     reported_.notify();
   }
-  // Who serves meanwhile what it does not serve yet.
-  if (empty && states_.everywhere(node->region)) place(node->region);
   co_await wait_for_change(poll.node, poll.after);
   if (stopping_) co_return stopping();
   const auto found = nodes_.find(poll.node);
@@ -284,20 +283,21 @@ bool Fleet::ready(const RoutedVersions& routed, const NodeId& id) const {
 void Fleet::place() {
   placement_due_ = false;
   placed_registry_ = registry_.version();
-  for (const auto& setting : options_.regions) place(setting.region);
-}
-
-void Fleet::place(const Region& region) {
-  // One module is asked about for several nodes in a row.
-  RouteKey last;
-  const RoutedVersions* routed = nullptr;
-  const bool changed = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
-    if (key != last) {
-      last = key;
-      routed = publication_.route(key.tenant, key.name, region);
-    }
-    return routed != nullptr && ready(*routed, node);
-  });
+  bool changed = false;
+  for (const auto& setting : options_.regions) {
+    const Region& region = setting.region;
+    // One module is asked about for several nodes in a row.
+    RouteKey last;
+    const RoutedVersions* routed = nullptr;
+    const bool moved = states_.update(region, placed_nodes(region), [&](const RouteKey& key, const NodeId& node) {
+      if (key != last) {
+        last = key;
+        routed = publication_.route(key.tenant, key.name, region);
+      }
+      return routed != nullptr && ready(*routed, node);
+    });
+    changed = changed || moved;
+  }
   if (!changed) return;
   serving_.clear();
   changed_.notify();

@@ -141,9 +141,8 @@ class Fleet {
   [[nodiscard]] bool deployable(const NodeId& id, const Node& node) const;
   [[nodiscard]] NodeStatus status_of(const TenantId& tenant, const NodeId& id, const Node& node) const;
   Node& add(const NodeId& id, Region region);
-  // Takes the next step of placement, everywhere or in a region, and wakes the nodes that it concerns.
+  // Takes the next step of placement, and wakes the nodes that it concerns.
   void place();
-  void place(const Region& region);
   [[nodiscard]] std::vector<PlacedNode> placed_nodes(const Region& region) const;
   // Whether the node holds every version ready that the route names there.
   [[nodiscard]] bool ready(const RoutedVersions& routed, const NodeId& id) const;

@@ -9,6 +9,9 @@
 namespace hotswap::control {
 namespace {
 
+// Nodes that one that is catching up is told of, for each name that it does not serve yet.
+constexpr std::size_t kPeersMeanwhile = 3;
+
 RouteKey key_of(const DesiredVersion& version) { return {version.tenant, version.name}; }
 
 // Every name of a region and how many versions of it a node holds.
@@ -30,6 +33,18 @@ std::unordered_map<std::string_view, std::vector<RouteKey>> by_node(const placem
     for (const auto& node : on_nodes) held[node.str()].push_back(key);
   }
   return held;
+}
+
+// Who is asked for a name meanwhile: not all of a large region, and not the same ones for all names.
+std::vector<NodeId> some_ready(const RouteKey& key, const std::vector<PlacedNode>& nodes,
+                               const placement::IsReady& ready) {
+  std::vector<NodeId> found;
+  const std::size_t first = nodes.empty() ? 0 : placement::score(key, nodes.front().id) % nodes.size();
+  for (std::size_t i = 0; i < nodes.size() && found.size() < kPeersMeanwhile; ++i) {
+    const PlacedNode& node = nodes[(first + i) % nodes.size()];
+    if (node.alive && !node.leaving && ready(key, node.id)) found.push_back(node.id);
+  }
+  return found;
 }
 
 // By node that is catching up, the names that are routed and that it does not serve yet, in their order.
@@ -158,9 +173,7 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
     for (const auto& [node, names] : missing) {
       for (const auto& key : names) holders.try_emplace(key);
     }
-    for (auto& [key, on_nodes] : holders) {
-      for (const auto& node : nodes) on_nodes.push_back(node.id);
-    }
+    for (auto& [key, on_nodes] : holders) on_nodes = some_ready(key, nodes, ready);
     serving = peers(holders, nodes, ready);
     for (const auto& [node, names] : missing) {
       for (const auto& key : names) {
@@ -361,11 +374,6 @@ bool NodeStates::holds(const NodeId& node, const Region& region, const RouteKey&
   auto names = names_of(*publication_.state(region));
   names.emplace(key, 1);
   return on(target(region, nodes, names).assignment, key, node);
-}
-
-bool NodeStates::everywhere(const Region& region) const {
-  const auto places = regions_.find(region);
-  return places == regions_.end() ? replicas(region) == 0 : places->second.everywhere;
 }
 
 std::size_t NodeStates::unplaced() const {

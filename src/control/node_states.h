@@ -48,8 +48,6 @@ class NodeStates {
   // Whether the node holds, or will hold, the versions of a name that is deployed to its region now.
   [[nodiscard]] bool holds(const NodeId& node, const Region& region, const RouteKey& key,
                            const std::vector<PlacedNode>& nodes) const;
-  // Whether every node of the region holds everything that is deployed there.
-  [[nodiscard]] bool everywhere(const Region& region) const;
   // Names that found fewer nodes than they should be on.
   [[nodiscard]] std::size_t unplaced() const;
 
