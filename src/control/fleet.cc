@@ -108,13 +108,8 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   const bool first = known == nodes_.end() || known->second.given == nullptr;
   HS_CO_TRY(Node * node, hear(poll.node, poll.region));
   reborn(poll.node, *node, poll.incarnation);
-  // A node that has nothing has just been started. Who serves meanwhile what it does not serve yet, watch() tells it:
-  // many may start at once.
-  if (poll.after == 0) {
-    reports_.erase(poll.node);
-    node->catching_up = true;
-    placement_due_ = true;
-  }
+  // A node that has nothing has just been started.
+  if (poll.after == 0) reports_.erase(poll.node);
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
                 publication_.claim(publication_.revision() + 1);
@@ -162,8 +157,6 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   if (publication_.claim(kept.routedRevision)) published();
   const auto ready = std::ranges::count(kept.versions, VersionState::Ready, &VersionReport::state);
   node->versions->set(static_cast<double>(ready));
-  const bool answers = kept.knownRevision > 0;
-  node->catching_up = std::cmp_less(ready, kept.versions.size()) || (node->catching_up && !answers);
   node->reported_at = clock_.now();
   node->liveness.reported(clock_.steady(), !kept.health || kept.health->isHealthy, options_.liveness);
   if (first || *differs || kept.forwardKey != key_before) {
@@ -253,8 +246,7 @@ std::vector<PlacedNode> Fleet::placed_nodes(const Region& region) const {
     nodes.push_back({.id = id,
                      .alive = condition(node) != NodeCondition::Unhealthy,
                      .leaving = node.leaving,
-                     .forward_key = forward_key(id),
-                     .catching_up = node.catching_up});
+                     .forward_key = forward_key(id)});
   }
   return nodes;
 }

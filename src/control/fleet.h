@@ -132,7 +132,6 @@ class Fleet {
     NodeCondition condition = NodeCondition::Unknown;  // as last seen by watch()
     std::string incarnation;
     bool leaving = false;                       // as this incarnation said last
-    bool catching_up = false;                   // it began with nothing, or a version that it holds is not ready yet
     std::shared_ptr<const DesiredState> given;  // the desired state that it received last
     std::optional<TimePoint> reported_at;
     Gauge* versions = nullptr;

@@ -9,9 +9,6 @@
 namespace hotswap::control {
 namespace {
 
-// Nodes that one that is catching up is told of, for each name that it does not serve yet.
-constexpr std::size_t kPeersMeanwhile = 3;
-
 RouteKey key_of(const DesiredVersion& version) { return {version.tenant, version.name}; }
 
 // Every name of a region and how many versions of it a node holds.
@@ -33,34 +30,6 @@ std::unordered_map<std::string_view, std::vector<RouteKey>> by_node(const placem
     for (const auto& node : on_nodes) held[node.str()].push_back(key);
   }
   return held;
-}
-
-// Who is asked for a name meanwhile: not all of a large region, and not the same ones for all names.
-std::vector<NodeId> some_ready(const RouteKey& key, const std::vector<PlacedNode>& nodes,
-                               const placement::IsReady& ready) {
-  std::vector<NodeId> found;
-  const std::size_t first = nodes.empty() ? 0 : placement::score(key, nodes.front().id) % nodes.size();
-  for (std::size_t i = 0; i < nodes.size() && found.size() < kPeersMeanwhile; ++i) {
-    const PlacedNode& node = nodes[(first + i) % nodes.size()];
-    if (node.alive && !node.leaving && ready(key, node.id)) found.push_back(node.id);
-  }
-  return found;
-}
-
-// By node that is catching up, the names that are routed and that it does not serve yet, in their order.
-std::unordered_map<std::string_view, std::vector<RouteKey>> missing_names(const std::vector<PlacedNode>& nodes,
-                                                                          const DesiredState& whole,
-                                                                          const placement::IsReady& ready) {
-  std::unordered_map<std::string_view, std::vector<RouteKey>> missing;
-  for (const auto& node : nodes) {
-    if (!node.catching_up || !node.alive) continue;
-    auto& names = missing[node.id.str()];
-    for (const auto& route : whole.routes) {
-      RouteKey key{route.tenant, route.name};
-      if (!ready(key, node.id)) names.push_back(std::move(key));
-    }
-  }
-  return missing;
 }
 
 }  // namespace
@@ -167,20 +136,7 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   places.unplaced = 0;
   std::map<RouteKey, std::vector<Peer>> serving;
   Pending pending;
-  if (places.everywhere) {
-    const auto missing = missing_names(nodes, *whole, ready);
-    placement::Assignment holders;
-    for (const auto& [node, names] : missing) {
-      for (const auto& key : names) holders.try_emplace(key);
-    }
-    for (auto& [key, on_nodes] : holders) on_nodes = some_ready(key, nodes, ready);
-    serving = peers(holders, nodes, ready);
-    for (const auto& [node, names] : missing) {
-      for (const auto& key : names) {
-        if (!serving.at(key).empty()) pending[node].push_back(key);
-      }
-    }
-  } else {
+  if (!places.everywhere) {
     move(places, region, nodes, ready, *whole, was_everywhere);
     serving = peers(places.assignment, nodes, ready);
     auto holders = places.assignment.begin();

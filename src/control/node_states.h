@@ -22,12 +22,10 @@ struct PlacedNode {
   bool alive = true;     // not unhealthy
   bool leaving = false;  // it stops soon: its copies go elsewhere, and requests too
   std::string forward_key{};
-  // It has just been started, or holds a version that is not ready yet.
-  bool catching_up = false;
 };
 
-// On one executor. Where a region's modules are on every node, and no node drains, is disabled, pinned or catching up,
-// every node shares the region's own state.
+// On one executor. Where a region's modules are on every node, and no node drains, is disabled or pinned, every node
+// shares the region's own state.
 class NodeStates {
  public:
   NodeStates(const Options& options, Publication& publication, const NodeRegistry& registry)
@@ -55,7 +53,7 @@ class NodeStates {
   struct RegionPlaces {
     bool everywhere = true;  // nothing is left out anywhere
     placement::Assignment assignment;
-    std::map<RouteKey, std::vector<Peer>> peers;      // who serves each name that a node may not serve itself
+    std::map<RouteKey, std::vector<Peer>> peers;      // who serves each name that is not everywhere
     std::map<RouteKey, Shared<RemoteRoute>> remotes;  // the same as nodes are told
     std::int64_t remotes_of = -1;                     // the region's revision that they are made of; -1: none
     std::size_t unplaced = 0;
