@@ -40,7 +40,7 @@ TEST_F(RouteTableTest, FindsWhoServesWhatItDoesNot) {
   desired_.routes[0].http = {std::nullopt, "/shop/"};
   const std::vector<Peer> peers{{NodeId("n2"), "http://n2:80"}};
   desired_.remotes = {RemoteRoute{kTenant, "cart", peers, {ModuleId("cart-v1.0.0")}, {{std::nullopt, "/shop/cart/"}}},
-                      {kTenant, "api", peers, {}, {{"Api.Example", "/"}}}};
+                      RemoteRoute{kTenant, "api", peers, {}, {{"Api.Example", "/"}}}};
   const auto table = build();
   EXPECT_EQ(*table->remote(kTenant, "cart"), peers);
   EXPECT_EQ(*table->remote_version(kTenant, "cart-v1.0.0"), peers);
