@@ -84,4 +84,13 @@ bool NineNodes::everywhere(const std::string& module_id) const {
   return std::ranges::all_of(nodes_, [&](const auto& node) { return answers(*node, module_id); });
 }
 
+std::string NineNodes::answers_of_all() const {
+  std::string all;
+  for (const auto& node : nodes_) {
+    all += node->id() + ": " + json::serialize(node->add(2, 3)) + '\n' +
+           json::serialize(ask(control_.api(), "GET", "/api/v1/wasm/nodes/" + node->id())) + '\n';
+  }
+  return all;
+}
+
 }  // namespace hotswap::e2e
