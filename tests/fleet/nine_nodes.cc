@@ -34,6 +34,11 @@ std::string NineNodes::begin(const Strategy& how) {
   ++version_;
   control_.hotswap(
       {"module", "push", sample("c-add"), "--name", "add", "--version", std::to_string(version_) + ".0.0"});
+  // A control plane that was started again plans with the nodes that it has heard of since.
+  EXPECT_TRUE(eventually([this] {
+    return std::ranges::all_of(nodes_,
+                               [this](const auto& node) { return control_.condition(node->id()) == "Healthy"; });
+  }));
   const json::object wish{{"moduleId", newest()},
                           {"targetRegions", {"all"}},
                           {"strategy", how.name},
