@@ -1,5 +1,5 @@
 // Where modules are: as many copies as the region wants, moved when nodes come, drain or fail.
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {
