@@ -88,7 +88,9 @@ void Fleet::reborn(const NodeId& id, Node& node, const std::string& incarnation)
   if (incarnation.empty() || incarnation == node.incarnation) return;
   if (!node.incarnation.empty()) reports_.erase(id);
   node.leaving = false;
+  node.complete = false;
   node.incarnation = incarnation;
+  placement_due_ = true;
 }
 
 // Takes no reference: a node that is removed meanwhile ends its poll.
@@ -109,7 +111,10 @@ Task<Result<Fleet::Polled>> Fleet::poll(Poll poll) {
   HS_CO_TRY(Node * node, hear(poll.node, poll.region));
   reborn(poll.node, *node, poll.incarnation);
   // A node that has nothing has just been started.
-  if (poll.after == 0) reports_.erase(poll.node);
+  if (poll.after == 0) {
+    reports_.erase(poll.node);
+    node->complete = false;
+  }
   // Whatever an unknown node has was given by an earlier process: a number that happens to be the same means nothing.
   bool lifted = first && poll.after == states_.revision(poll.node, node->region) &&
                 publication_.claim(publication_.revision() + 1);
@@ -159,7 +164,10 @@ Result<ReportReply> Fleet::report(NodeReport report) {
   node->versions->set(static_cast<double>(ready));
   node->reported_at = clock_.now();
   node->liveness.reported(clock_.steady(), !kept.health || kept.health->isHealthy, options_.liveness);
-  if (first || *differs || kept.forwardKey != key_before) {
+  const bool complete =
+      std::cmp_equal(ready, kept.versions.size()) && kept.knownRevision >= publication_.revision(node->region);
+  const bool completed = std::exchange(node->complete, complete) != complete;
+  if (first || *differs || completed || kept.forwardKey != key_before) {
     serving_.clear();
     placement_due_ = true;
   }
@@ -225,7 +233,8 @@ std::vector<PlacedNode> Fleet::placed_nodes(const Region& region) const {
     nodes.push_back({.id = id,
                      .alive = condition(node) != NodeCondition::Unhealthy,
                      .leaving = node.leaving,
-                     .forward_key = forward_key(id)});
+                     .forward_key = forward_key(id),
+                     .complete = node.complete});
   }
   return nodes;
 }

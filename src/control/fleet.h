@@ -132,6 +132,7 @@ class Fleet {
     NodeCondition condition = NodeCondition::Unknown;  // as last seen by watch()
     std::string incarnation;
     bool leaving = false;                       // as this incarnation said last
+    bool complete = false;                      // every version that it shall hold is ready, it said last
     std::shared_ptr<const DesiredState> given;  // the desired state that it received last
     std::optional<TimePoint> reported_at;
     Gauge* versions = nullptr;

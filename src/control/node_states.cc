@@ -136,6 +136,7 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   places.unplaced = 0;
   std::map<RouteKey, std::vector<Peer>> serving;
   Pending pending;
+  publication_.set_fallback(region, places.everywhere ? fallback(region, nodes) : std::vector<Peer>{});
   if (!places.everywhere) {
     move(places, region, nodes, ready, *whole, was_everywhere);
     serving = peers(places.assignment, nodes, ready);
@@ -152,7 +153,30 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
     places.peers = std::move(serving);
     places.remotes_of = -1;
   }
-  return tell(places, nodes, std::move(pending), others_moved);
+  return tell(places, nodes, std::move(pending), others_moved) || publication_.revision(region) != whole->revision;
+}
+
+// Those that are it stay so for as long as they can: each change is told to every node of the region. New ones are
+// taken from all over the list, in which nodes of a zone often stand together.
+std::vector<Peer> NodeStates::fallback(const Region& region, const std::vector<PlacedNode>& nodes) const {
+  if (nodes.size() < 2) return {};
+  std::vector<Peer> peers;
+  std::vector<Peer> others;
+  const auto& now = publication_.fallback(region);
+  for (const auto& node : nodes) {
+    const NodeRecord* record = registry_.find(node.id);
+    if (!node.alive || node.leaving || node.forward_key.empty() || record == nullptr) continue;
+    Peer peer{node.id, gateway_origin(record->node), node.forward_key};
+    if (std::ranges::find(now, peer) != now.end()) {
+      peers.push_back(std::move(peer));
+    } else if (node.complete) {
+      others.push_back(std::move(peer));
+    }
+  }
+  const std::size_t wanted = std::min(kFallbackPeers - peers.size(), others.size());
+  for (std::size_t i = 0; i < wanted; ++i) peers.push_back(std::move(others[i * others.size() / wanted]));
+  std::ranges::sort(peers, {}, &Peer::node);
+  return peers;
 }
 
 // Gives a new revision to every node for which something changed.
@@ -217,9 +241,17 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const placement::Assignm
 bool NodeStates::released(const NodeId& leaving, const Region& region, const std::vector<PlacedNode>& nodes,
                           const RoutedRevision& routed) const {
   const auto places = regions_.find(region);
-  if (places == regions_.end() || places->second.peers.empty()) return true;
+  if (places == regions_.end()) return true;
   const auto stays = [&](const PlacedNode& node) { return node.id != leaving && node.alive && !node.leaving; };
   if (std::ranges::none_of(nodes, stays)) return true;
+  const std::int64_t fallback_since = publication_.fallback_revision(region);
+  const auto may_send = [&](const PlacedNode& node) {
+    return stays(node) && !node.complete && routed(node.id) < fallback_since;
+  };
+  if (std::ranges::find(publication_.fallback(region), leaving, &Peer::node) != publication_.fallback(region).end() ||
+      std::ranges::any_of(nodes, may_send)) {
+    return false;
+  }
   const auto asked = [&](const auto& entry) {
     return std::ranges::find(entry.second, leaving, &Peer::node) != entry.second.end();
   };
@@ -289,6 +321,7 @@ std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, con
   refresh_remotes(places, whole);
   auto built = std::make_shared<DesiredState>();
   built->revision = std::max(node.revision, whole.revision);
+  built->fallback = whole.fallback;
   const auto pinned = registry_.pinned(id);
   std::map<RouteKey, HttpBinding> pinned_bindings;
   for (const auto& version : pinned) pinned_bindings.emplace(key_of(*version), default_binding(version->name));

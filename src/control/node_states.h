@@ -22,7 +22,11 @@ struct PlacedNode {
   bool alive = true;     // not unhealthy
   bool leaving = false;  // it stops soon: its copies go elsewhere, and requests too
   std::string forward_key{};
+  bool complete = false;  // every version that it shall hold is ready on it
 };
+
+// Of a region whose nodes all hold everything, that serve what the others have not yet made ready.
+inline constexpr std::size_t kFallbackPeers = 16;
 
 // On one executor. Where a region's modules are on every node, and no node drains, is disabled or pinned, every node
 // shares the region's own state.
@@ -76,6 +80,7 @@ class NodeStates {
   [[nodiscard]] bool plain(const Region& region, const std::vector<PlacedNode>& nodes) const;
   [[nodiscard]] placement::Placed target(const Region& region, const std::vector<PlacedNode>& nodes,
                                          const std::map<RouteKey, std::size_t>& names) const;
+  [[nodiscard]] std::vector<Peer> fallback(const Region& region, const std::vector<PlacedNode>& nodes) const;
   void move(RegionPlaces& places, const Region& region, const std::vector<PlacedNode>& nodes,
             const placement::IsReady& ready, const DesiredState& whole, bool was_everywhere);
   [[nodiscard]] std::map<RouteKey, std::vector<Peer>> peers(const placement::Assignment& holders,

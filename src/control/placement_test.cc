@@ -13,16 +13,17 @@ class PlacementTest : public testing::Test {
     options.regions = {{Region("local"), Environment::development, replicas}};
     return options;
   }
-  void add_nodes(int count) {
-    for (int i = 0; i < count; ++i) {
+  void add_nodes(std::size_t count, const Conduct& conduct = {}) {
+    for (const std::size_t all = nodes_.size() + count; nodes_.size() < all;) {
+      const std::size_t i = nodes_.size();
       NodeDescription about;
       about.nodeId = NodeId("n" + std::to_string(i));
       about.hostname = "127.0.0.1";
       about.region = Region("local");
-      about.zone = std::string(1, static_cast<char>('a' + i));
+      about.zone = std::string(1, static_cast<char>('a' + static_cast<int>(i)));
       about.runtimeVersion = "48";
       EXPECT_TRUE(run(platform_.app().introduce(about)));
-      nodes_.push_back(std::make_unique<TestNode>(platform_, about.nodeId.str()));
+      nodes_.push_back(std::make_unique<TestNode>(platform_, about.nodeId.str(), "local", conduct));
     }
   }
   std::string release(const std::string& name, const std::string& version) {
@@ -42,7 +43,9 @@ class PlacementTest : public testing::Test {
     return "/api/v1/wasm/nodes/n" + std::to_string(node) + rest;
   }
 
-  Platform platform_{with_replicas(1)};
+  explicit PlacementTest(int replicas = 1) : platform_(with_replicas(replicas)) {}
+
+  Platform platform_;
   std::vector<std::unique_ptr<TestNode>> nodes_;
 };
 
@@ -201,6 +204,60 @@ TEST_F(PlacementTest, ARestartedControlPlaneLeavesEverythingWhereItIs) {
   platform_.start();
   for (auto& node : nodes_) node->connect(platform_);
   EXPECT_TRUE(eventually([&] { return holders(id) == where; }));
+}
+
+// Where a region's modules are on every node.
+class EverywhereTest : public PlacementTest {
+ protected:
+  EverywhereTest() : PlacementTest(0) {}
+  static std::vector<std::string> fallback(const DesiredState& state) {
+    std::vector<std::string> nodes;
+    for (const auto& peer : state.fallback) nodes.push_back(peer.node.str());
+    return nodes;
+  }
+  [[nodiscard]] bool everybody_falls_back_to(const std::vector<std::string>& wanted) {
+    return std::ranges::all_of(nodes_, [&](const auto& node) {
+      return node->wait([&](const DesiredState& state) { return fallback(state) == wanted; });
+    });
+  }
+};
+
+TEST_F(EverywhereTest, WhatANodeHasNotYetReadyItFindsOnThoseThatHoldEverything) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  EXPECT_TRUE(everybody_falls_back_to({"n0", "n1"}));
+  EXPECT_EQ(nodes_[0]->state().fallback[1].key, "key of n1");
+  add_nodes(1, {.makes_ready = false});
+  EXPECT_TRUE(nodes_[2]->wait([&](const DesiredState& state) {
+    return state.versions.size() == 1 && fallback(state) == std::vector<std::string>{"n0", "n1"};
+  }));
+  nodes_[2]->behave({});
+  EXPECT_TRUE(everybody_falls_back_to({"n0", "n1", "n2"}));
+}
+
+TEST_F(EverywhereTest, ANodeThatIsTheFallbackLeavesWhenNobodySendsItRequests) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(everybody_falls_back_to({"n0", "n1"}));
+  add_nodes(1, {.makes_ready = false});
+  ASSERT_TRUE(nodes_[2]->wait([&](const DesiredState& state) { return fallback(state).size() == 2; }));
+  nodes_[2]->report_as({.makes_ready = false, .routes = false});
+  nodes_[0]->report_as({.leaves = true});
+  EXPECT_FALSE(nodes_[0]->may_leave()) << "n2 may still send it requests";
+  EXPECT_TRUE(everybody_falls_back_to({"n1"}));
+  nodes_[2]->report_as({.makes_ready = false});
+  nodes_[0]->report_as({.leaves = true});
+  EXPECT_TRUE(nodes_[0]->may_leave());
+}
+
+TEST_F(EverywhereTest, ANodeThatDrainsTakesThePlaceOfTheFallbackByWhoeverServesEachName) {
+  add_nodes(2);
+  const auto id = release("greeter", "1.0.0");
+  ASSERT_TRUE(everybody_falls_back_to({"n0", "n1"}));
+  platform_.post(of(0, "/drain"));
+  EXPECT_TRUE(everybody_falls_back_to({}));
+  platform_.post(of(0, "/enable"));
+  EXPECT_TRUE(everybody_falls_back_to({"n0", "n1"}));
 }
 
 }  // namespace

@@ -68,11 +68,20 @@ bool Publication::claim(std::int64_t revision) {
   return true;
 }
 
+void Publication::set_fallback(const Region& region, std::vector<Peer> peers) {
+  RegionState& state = regions_.at(region);
+  if (state.fallback == peers) return;
+  state.fallback = std::move(peers);
+  state.fallback_revision = ++revision_;
+  touch(region);
+}
+
 std::shared_ptr<const DesiredState> Publication::state(const Region& region) {
   RegionState& state = regions_.at(region);
   if (state.built) return state.built;
   auto built = std::make_shared<DesiredState>();
   built->revision = state.revision;
+  built->fallback = state.fallback;
   built->routes.reserve(state.routes.size());
   std::set<std::pair<std::string_view, std::string_view>> listed;
   const auto list = [&](const SharedVersion& version) {

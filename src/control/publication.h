@@ -65,6 +65,13 @@ class Publication {
   [[nodiscard]] bool holds(const Region& region, const RouteKey& key) const;
   // The names whose versions unfinished deployments hold in the region.
   [[nodiscard]] std::set<RouteKey> held(const Region& region) const;
+  // Who serves what a node of the region has not yet made ready; see DesiredState. Sorted by id.
+  void set_fallback(const Region& region, std::vector<Peer> peers);
+  [[nodiscard]] const std::vector<Peer>& fallback(const Region& region) const { return regions_.at(region).fallback; }
+  // Of the last change of the fallback.
+  [[nodiscard]] std::int64_t fallback_revision(const Region& region) const {
+    return regions_.at(region).fallback_revision;
+  }
   // The number of a change that concerns single nodes and is kept elsewhere.
   std::int64_t next_revision() { return ++revision_; }
 
@@ -79,6 +86,8 @@ class Publication {
   struct RegionState {
     std::int64_t revision = 0;
     std::map<RouteKey, RoutedVersions> routes;
+    std::vector<Peer> fallback;
+    std::int64_t fallback_revision = 0;
     std::shared_ptr<const DesiredState> built;
   };
   void touch(const Region& region);

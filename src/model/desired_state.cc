@@ -44,6 +44,7 @@ DesiredChange everything(const DesiredState& to) {
   change.putVersions = to.versions;
   change.putRoutes = to.routes;
   change.putRemotes = to.remotes;
+  if (!to.fallback.empty()) change.fallback = to.fallback;
   return change;
 }
 
@@ -54,13 +55,14 @@ DesiredChange change_between(const DesiredState& from, const DesiredState& to) {
   compare(from.versions, to.versions, change.putVersions, change.dropVersions);
   compare(from.routes, to.routes, change.putRoutes, change.dropRoutes);
   compare(from.remotes, to.remotes, change.putRemotes, change.dropRemotes);
+  if (from.fallback != to.fallback) change.fallback = to.fallback;
   return change;
 }
 
 Result<DesiredState> apply(DesiredState state, DesiredChange change) {
   if (!change.from) {
     return DesiredState{change.revision, std::move(change.putVersions), std::move(change.putRoutes),
-                        std::move(change.putRemotes)};
+                        std::move(change.putRemotes), std::move(change.fallback).value_or(std::vector<Peer>{})};
   }
   if (*change.from != state.revision) {
     return fail(ErrorKind::kConflict, fmt::format("a change from revision {} does not fit a state of revision {}",
@@ -69,7 +71,8 @@ Result<DesiredState> apply(DesiredState state, DesiredChange change) {
   return DesiredState{change.revision,
                       merged(std::move(state.versions), std::move(change.putVersions), change.dropVersions),
                       merged(std::move(state.routes), std::move(change.putRoutes), change.dropRoutes),
-                      merged(std::move(state.remotes), std::move(change.putRemotes), change.dropRemotes)};
+                      merged(std::move(state.remotes), std::move(change.putRemotes), change.dropRemotes),
+                      change.fallback ? *std::move(change.fallback) : std::move(state.fallback)};
 }
 
 }  // namespace hotswap

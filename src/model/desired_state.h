@@ -49,9 +49,12 @@ struct DesiredState {
   std::vector<DesiredVersion> versions;
   std::vector<Route> routes;  // refer to versions above only
   std::vector<Shared<RemoteRoute>> remotes{};
+  // Nodes of a region whose nodes all hold everything, perhaps this one too: requests for a route of which it has no
+  // version ready yet are sent on to one of them. Sorted by id.
+  std::vector<Peer> fallback{};
   bool operator==(const DesiredState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes, remotes))
+BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes, remotes, fallback))
 
 struct VersionKey {
   TenantId tenant;
@@ -77,10 +80,12 @@ struct DesiredChange {
   std::vector<RouteKey> dropRoutes;
   std::vector<Shared<RemoteRoute>> putRemotes{};
   std::vector<RouteKey> dropRemotes{};
+  std::optional<std::vector<Peer>> fallback{};  // absent: as before
   bool operator==(const DesiredChange&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredChange, (),
-                      (from, revision, putVersions, dropVersions, putRoutes, dropRoutes, putRemotes, dropRemotes))
+                      (from, revision, putVersions, dropVersions, putRoutes, dropRoutes, putRemotes, dropRemotes,
+                       fallback))
 
 [[nodiscard]] DesiredChange everything(const DesiredState& to);
 [[nodiscard]] DesiredChange change_between(const DesiredState& from, const DesiredState& to);

@@ -43,6 +43,22 @@ TEST(DesiredStateChange, OfNothingIsEmptyButForItsRevision) {
   EXPECT_EQ(apply(kBefore, change)->revision, 7);
 }
 
+TEST(DesiredStateChange, TellsTheFallbackWhereItChanged) {
+  const std::vector<Peer> peers{{NodeId("n1"), "http://n1:80", "key"}};
+  DesiredState after = kBefore;
+  after.revision = 2;
+  after.fallback = peers;
+  EXPECT_EQ(change_between(kBefore, after).fallback, peers);
+  EXPECT_EQ(apply(kBefore, change_between(kBefore, after)), after);
+  EXPECT_EQ(apply({}, everything(after)), after);
+  DesiredState later = after;
+  later.revision = 3;
+  EXPECT_EQ(change_between(after, later).fallback, std::nullopt);
+  EXPECT_EQ(apply(after, change_between(after, later)), later);
+  later.fallback.clear();
+  EXPECT_EQ(apply(after, change_between(after, later)), later);
+}
+
 TEST(DesiredStateChange, IsRefusedByAStateThatItWasNotMadeFor) {
   const auto change = change_between(kBefore, {3, {}, {}});
   EXPECT_EQ(apply({2, {}, {}}, change).error().kind, ErrorKind::kConflict);

@@ -354,8 +354,11 @@ std::shared_ptr<const RouteTable> Agent::next_table() {
   };
   std::map<RouteKey, const Route*> before;
   for (const auto& route : routed_) before.emplace(RouteKey{route.tenant, route.name}, &route);
-  DesiredState effective{
-      .revision = desired_.revision, .versions = {}, .routes = desired_.routes, .remotes = desired_.remotes};
+  DesiredState effective{.revision = desired_.revision,
+                         .versions = {},
+                         .routes = desired_.routes,
+                         .remotes = desired_.remotes,
+                         .fallback = desired_.fallback};
   std::map<Key, std::shared_ptr<ReadyVersion>> still;
   for (auto& route : effective.routes) {
     const NodeId& here = options_.node.nodeId;

@@ -135,7 +135,9 @@ void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& spa
   if (outcome.usage.throttled.count() > 0) {
     throttled_microseconds_.add(static_cast<std::uint64_t>(outcome.usage.throttled.count() / 1000));
   }
-  if (outcome.failure || outcome.status >= kServerError) version.meter->failures.add();
+  // A client that leaves says nothing about the version; what it waited for is in the latency.
+  const bool left = outcome.failure == GuestFailure::Cancelled;
+  if ((outcome.failure && !left) || outcome.status >= kServerError) version.meter->failures.add();
   if (outcome.failure) {
     failed_.add();
     failures_[static_cast<std::size_t>(*outcome.failure)]->add();

@@ -16,6 +16,13 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
+// nullptr where no other node can answer for this one.
+std::shared_ptr<const std::vector<Peer>> fallback_of(const DesiredState& desired, const NodeId& node) {
+  std::vector<Peer> peers = desired.fallback;
+  std::erase_if(peers, [&node](const Peer& peer) { return peer.node == node; });
+  return peers.empty() ? nullptr : std::make_shared<const std::vector<Peer>>(std::move(peers));
+}
+
 std::string_view without_port(std::string_view host) {
   if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
   return host.substr(0, host.rfind(':'));
@@ -68,11 +75,14 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
     for (const auto& id : remote->versions) tenant.remote_versions.insert_or_assign(id.str(), peers);
     for (const auto& binding : remote->bindings) table->add_http(binding, {.route = RouteEntry(), .peers = peers});
   }
+  const Peers fallback = fallback_of(desired, node);
   for (const auto& route : desired.routes) {
     TenantTable& tenant = table->tenants_[route.tenant.str()];
     if (route.preview) {
       const auto green = tenant.versions.find(route.preview->moduleId.str());
-      if (green != tenant.versions.end() && green->second->workload->serves_http()) {
+      if (green == tenant.versions.end()) {
+        if (fallback != nullptr) table->add_http(route.preview->http, {.route = RouteEntry(), .peers = fallback});
+      } else if (green->second->workload->serves_http()) {
         RouteEntry entry;
         entry.add(green->second, 100);
         table->add_http(route.preview->http, {.route = entry, .peers = nullptr});
@@ -80,13 +90,17 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
     }
     RouteEntry entry(route.sticky);
     bool http = false;
-    for (const auto& weighted : versions_on(route, node)) {
+    const auto& weights = versions_on(route, node);
+    for (const auto& weighted : weights) {
       const auto found = tenant.versions.find(weighted.moduleId.str());
       if (found == tenant.versions.end()) continue;
       entry.add(found->second, weighted.weight);
       http = http || found->second->workload->serves_http();
     }
-    if (entry.empty()) continue;
+    if (entry.empty()) {
+      if (fallback != nullptr && !weights.empty()) table->add_fallback(route, fallback);
+      continue;
+    }
     if (route.shadow) {
       const auto copied_to = tenant.versions.find(route.shadow->moduleId.str());
       if (copied_to != tenant.versions.end()) {
@@ -115,6 +129,14 @@ const std::vector<Peer>* RouteTable::remote_version(const TenantId& tenant, std:
   if (owner == tenants_.end()) return nullptr;
   const auto found = owner->second.remote_versions.find(module_id);
   return found == owner->second.remote_versions.end() ? nullptr : found->second.get();
+}
+
+// What a peer has there it finds by the same rules: a module without handlers answers no path there either.
+void RouteTable::add_fallback(const Route& route, const Peers& peers) {
+  TenantTable& tenant = tenants_[route.tenant.str()];
+  if (!tenant.remotes.emplace(route.name, peers).second) return;  // somebody in particular serves it
+  for (const auto& id : versions_of(route)) tenant.remote_versions.emplace(id.str(), peers);
+  add_http(route.http, {.route = RouteEntry(), .peers = peers});
 }
 
 void RouteTable::add_http(const HttpBinding& binding, const HttpEntry& entry) {

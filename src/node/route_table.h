@@ -107,8 +107,9 @@ class RouteEntry {
 class RouteTable {
  public:
   RouteTable() = default;
-  // Routes that refer to a version which is not in `ready` keep their other versions; a route without any is left out.
-  // `node` is the one that routes: a route may weigh otherwise on some nodes.
+  // Routes that refer to a version which is not in `ready` keep their other versions; a route without any is sent on to
+  // the fallback, or left out where there is none. `node` is the one that routes: it is not its own fallback, and a
+  // route may weigh otherwise on some nodes.
   [[nodiscard]] static std::shared_ptr<const RouteTable> build(const DesiredState& desired, const ReadyVersions& ready,
                                                                const NodeId& node);
 
@@ -154,6 +155,7 @@ class RouteTable {
 
   [[nodiscard]] static HttpMatch longest_prefix(const StringMap<HttpEntry>& prefixes, std::string_view path, Draw draw);
   void add_http(const HttpBinding& binding, const HttpEntry& entry);
+  void add_fallback(const Route& route, const Peers& peers);
 
   std::int64_t revision_ = 0;
   bool has_shadows_ = false;

@@ -1,5 +1,6 @@
 #include "node/route_table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "node/test_workload.h"
@@ -61,6 +62,47 @@ TEST_F(RouteTableTest, ServesItselfWhatItHasReadyWhoeverElseServesIt) {
   const auto version = ready("add", 1);
   EXPECT_EQ(build()->by_http("any", "/m/add/", 0).version, version.get());
   EXPECT_EQ(build()->by_http("any", "/m/add/", 0).peers, nullptr);
+}
+
+TEST_F(RouteTableTest, SendsOnToOthersWhatItHasNotYetReady) {
+  const Peer other{NodeId("n2"), "http://n2:80"};
+  desired_.fallback = {{NodeId("n1"), "http://n1:80"}, other};
+  desired_.routes = {route_to("add", {{module_id("add", {1, 0, 0}), 100}})};
+  EXPECT_THAT(*build()->remote(kTenant, "add"), testing::ElementsAre(other));
+  EXPECT_THAT(*build()->remote_version(kTenant, "add-v1.0.0"), testing::ElementsAre(other));
+  EXPECT_THAT(*build()->by_http("any", "/m/add/", 0).peers, testing::ElementsAre(other));
+  EXPECT_EQ(build()->remote(kTenant, "sub"), nullptr) << "nothing routes it";
+  const auto version = ready("add", 1);
+  EXPECT_EQ(build()->remote(kTenant, "add"), nullptr);
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).version, version.get());
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).peers, nullptr);
+}
+
+TEST_F(RouteTableTest, SendsOnToOthersOnlyThePreviewThatItHasNotYetReady) {
+  desired_.fallback = {{NodeId("n2"), "http://n2:80"}};
+  desired_.routes = {route_to("add", {})};
+  desired_.routes[0].preview = Preview{module_id("add", {1, 0, 0}), {std::nullopt, "/green/"}};
+  EXPECT_NE(build()->by_http("any", "/green/", 0).peers, nullptr);
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).peers, nullptr) << "nobody has traffic there";
+  EXPECT_EQ(build()->remote(kTenant, "add"), nullptr);
+  const auto version = ready("add", 1);
+  EXPECT_EQ(build()->by_http("any", "/green/", 0).version, version.get());
+}
+
+TEST_F(RouteTableTest, HasNoFallbackButOtherNodes) {
+  desired_.fallback = {{NodeId("n1"), "http://n1:80"}};
+  desired_.routes = {route_to("add", {{module_id("add", {1, 0, 0}), 100}})};
+  EXPECT_EQ(build()->remote(kTenant, "add"), nullptr);
+  EXPECT_EQ(build()->by_http("any", "/m/add/", 0).peers, nullptr);
+}
+
+TEST_F(RouteTableTest, AsksWhomItIsToldForARouteBeforeTheFallback) {
+  const std::vector<Peer> told{{NodeId("n3"), "http://n3:80"}};
+  desired_.fallback = {{NodeId("n2"), "http://n2:80"}};
+  desired_.remotes = {RemoteRoute{kTenant, "add", told, {}, {default_binding("add")}}};
+  desired_.routes = {route_to("add", {{module_id("add", {1, 0, 0}), 100}})};
+  EXPECT_EQ(*build()->remote(kTenant, "add"), told);
+  EXPECT_EQ(*build()->by_http("any", "/m/add/", 0).peers, told);
 }
 
 TEST_F(RouteTableTest, NothingCrossesTenants) {

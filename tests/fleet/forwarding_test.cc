@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -296,6 +297,29 @@ TEST_F(TwiceReplicatedFleet, ANodeThatIsKilledLosesTheRequestsInFlightOnItAndNoO
   // Each connection had one request under way at the most.
   const auto failed = load.failed();
   EXPECT_LE(failed.size(), asked.size() * EchoLoad::kConnections) << "the last one: " << failed.back();
+}
+
+TEST_F(ThreeNodes, ANodeThatHasNotYetEverythingReadyAnswersThroughThoseThatHave) {
+  control_.release("c-add", "add", "1.0.0");
+  control_.release("c-http-hello-v1", "hello", "1.0.0");
+  const auto sum = [](const NodeProcess& node) {
+    const auto answer = node.add(20, 22);
+    const auto* value = answer.is_object() ? answer.as_object().if_contains("returnValue") : nullptr;
+    return value == nullptr ? json::value() : *value;
+  };
+  for (const auto& node : nodes_) {
+    ASSERT_TRUE(eventually([&] { return sum(*node) == 42; })) << node->id();
+  }
+  // It will get neither for as long as the binaries are away.
+  const std::string blobs = folder_.path() + "/control/blobs";
+  std::filesystem::rename(blobs, blobs + ".away");
+  const NodeProcess late(folder_.path() + "/late", {.control = control_.api(), .node = "late", .token = token_});
+  EXPECT_TRUE(eventually([&] { return sum(late) == 42; })) << json::serialize(late.add(20, 22));
+  const auto hello = send(late, request_for("/m/hello/"));
+  ASSERT_TRUE(hello) << hello.error().detail;
+  EXPECT_EQ(hello->status, 200U) << hello->body;
+  EXPECT_TRUE(control_.node("late").at("deployedModules").as_array().empty());
+  EXPECT_EQ(send(late, request_for("/m/nobody/"))->status, 404U);
 }
 
 }  // namespace
