@@ -217,6 +217,7 @@ class Agent {
                       .knownRevision = revision_,
                       .versions = {}};
     report.incarnation = about_.incarnation;
+    report.forwardKey = about_.nodeId.str();
     report.health = NodeHealth{.modulesLoaded = static_cast<int>(versions_.size()), .cpuUsagePercent = 12.5};
     report.metrics = NodeMetrics{};
     report.number = ++reports_;
