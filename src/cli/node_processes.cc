@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/log.h"
 
 namespace hotswap::cli {
 namespace {
@@ -29,6 +30,10 @@ using asio::experimental::awaitable_operators::operator||;
 
 constexpr int kReadyTimeoutMs = 120'000;
 constexpr int kCannotRun = 127;
+constexpr std::chrono::milliseconds kLookEvery{250};  // for processes that ended by themselves
+constexpr std::chrono::seconds kRestartPause{1};      // doubled each time that one ends soon after its start
+constexpr std::chrono::seconds kRestartPauseMost{30};
+constexpr std::chrono::seconds kSoon{60};
 constexpr const char* kThisProgram = "/proc/self/exe";
 
 std::unexpected<Error> cannot(std::string_view doing) {
@@ -145,6 +150,7 @@ Result<> NodeProcesses::spawn(Wish wish) {
       "--zone",  wish.zone, "--gateway", wish.gateway,    "--data",    wish.data.string(), "--output", "json"};
   arguments.insert(arguments.end(), common_.more.begin(), common_.more.end());
   HS_TRY(const Started started, cli::spawn(std::move(arguments), common_.join_token));
+  ends_[wish.node].last_start = std::chrono::steady_clock::now();
   running_.push_back({.wish = std::move(wish), .id = started.id, .out = started.out});
   return {};
 }
@@ -179,6 +185,11 @@ Task<Result<>> NodeProcesses::end(std::string node) {
   const auto found = std::ranges::find(running_, node, [](const Running& one) { return one.wish.node; });
   if (found == running_.end()) co_return Result<>{};
   const pid_t id = found->id;
+  if (id < 0) {
+    forget(node);
+    co_return Result<>{};
+  }
+  found->ending = true;
   ::kill(id, SIGTERM);
   co_await closed(found->out);
   // What closes its output has ended, or will within moments.
@@ -190,20 +201,63 @@ Task<Result<>> NodeProcesses::end(std::string node) {
 void NodeProcesses::forget(const std::string& node) {
   const auto found = std::ranges::find(running_, node, [](const Running& one) { return one.wish.node; });
   if (found == running_.end()) return;
-  ::close(found->out);
+  if (found->out >= 0) ::close(found->out);
   running_.erase(found);
 }
 
 const std::vector<NodeProcesses::Running>& NodeProcesses::running() {
-  std::erase_if(running_, [](const Running& process) {
-    if (!reap(process.id, WNOHANG)) return false;
-    ::close(process.out);
-    return true;
-  });
+  note_ends();
   return running_;
 }
 
+// One that is yet to say that it serves is waited for by whoever starts it.
+void NodeProcesses::note_ends() {
+  for (auto& process : running_) {
+    if (process.id < 0 || process.ending || process.gateway.empty() || !reap(process.id, WNOHANG)) continue;
+    ::close(std::exchange(process.out, -1));
+    process.id = -1;
+    ended_by_itself(process.wish.node);
+  }
+}
+
+void NodeProcesses::ended_by_itself(const std::string& node) {
+  const auto now = std::chrono::steady_clock::now();
+  Ends& ends = ends_[node];
+  ends.in_a_row = now - ends.last_start < kSoon ? ends.in_a_row + 1 : 0;
+  const int doublings = std::min(ends.in_a_row, 5);
+  ends.due = ends.in_a_row == 0 ? now : now + std::min(kRestartPause * (1 << doublings) / 2, kRestartPauseMost);
+  log::warning("node process ended by itself", "",
+               {{"nodeId", node},
+                {"startedAgainInMs", std::chrono::duration_cast<std::chrono::milliseconds>(ends.due - now).count()}});
+}
+
+Task<void> NodeProcesses::keep_running() {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (;;) {
+    note_ends();
+    const auto now = std::chrono::steady_clock::now();
+    const auto dead = std::ranges::find_if(
+        running_, [&](const Running& process) { return process.id < 0 && ends_[process.wish.node].due <= now; });
+    if (dead == running_.end()) {
+      timer.expires_after(kLookEvery);
+      co_await timer.async_wait(asio::use_awaitable);
+      continue;
+    }
+    const Running lost = *dead;
+    forget(lost.wish.node);
+    Wish again = lost.wish;
+    again.gateway = lost.gateway.substr(lost.gateway.find("//") + 2);
+    if (const auto started = co_await add(std::move(again)); started) {
+      log::info("node process started again", "", {{"nodeId", lost.wish.node}});
+      continue;
+    }
+    running_.push_back(lost);
+    ended_by_itself(lost.wish.node);
+  }
+}
+
 void NodeProcesses::stop() {
+  std::erase_if(running_, [](const Running& process) { return process.id < 0; });
   for (const auto& process : running_) ::kill(process.id, SIGTERM);
   for (const auto& process : std::exchange(running_, {})) {
     reap(process.id, 0);

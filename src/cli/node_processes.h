@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,8 +28,9 @@ class NodeProcesses {
   struct Running {
     Wish wish;
     std::string gateway{};  // URL; empty until it has said that it serves
-    pid_t id = -1;
-    int out = -1;  // its standard output, which ends with it
+    pid_t id = -1;          // -1: it ended by itself, and is started again before long
+    int out = -1;           // its standard output, which ends with it
+    bool ending = false;    // it was told to
   };
   // `control` is the URL of the control plane's API; `more` are further arguments of each.
   struct Common {
@@ -46,17 +49,29 @@ class NodeProcesses {
   Task<Result<>> add(Wish wish);
   // SIGTERM to one, and waits for its end: requests in flight end first.
   Task<Result<>> end(std::string node);
-  // In the order in which they were started; without those that ended by themselves.
+  // In the order in which they were started.
   [[nodiscard]] const std::vector<Running>& running();
+  // Starts those again that ended by themselves, at the same address and with the same data: at once the first time,
+  // and after pauses that grow while one goes on ending. Until it is cancelled.
+  Task<void> keep_running();
   // SIGTERM to all, and waits for their ends.
   void stop();
 
  private:
+  // How often one ended soon after its start.
+  struct Ends {
+    int in_a_row = 0;
+    std::chrono::steady_clock::time_point last_start;
+    std::chrono::steady_clock::time_point due;
+  };
   Result<> spawn(Wish wish);
   void forget(const std::string& node);
+  void note_ends();
+  void ended_by_itself(const std::string& node);
 
   Common common_;
   std::vector<Running> running_;
+  std::map<std::string, Ends> ends_;  // by node
 };
 
 }  // namespace hotswap::cli

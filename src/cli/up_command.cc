@@ -1,4 +1,5 @@
 // `hotswap up`: everything in one process, or with node processes of its own, until SIGTERM or Ctrl-C.
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +15,9 @@
 
 namespace hotswap::cli {
 namespace {
+
+// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
+using asio::experimental::awaitable_operators::operator&&;
 
 constexpr std::chrono::seconds kTokenLife{3600};
 constexpr std::chrono::seconds kScalingTokenLife{366 * 24 * 3600};  // nodes join as long as this runs
@@ -167,7 +171,11 @@ void wait_and_scale(StopSignals& signals, ControlServer& control, NodeProcesses&
                            [&](const std::string& region, const std::vector<NodeProcesses::Running>& running) {
                              return wish_beside(settings, gateway, region, running);
                            }});
-  signals.wait_during(scaling.run(std::move(inbox)));
+  const auto scale_and_keep = [](NodeScaling& scales, NodeProcesses& kept,
+                                 std::shared_ptr<ScalingInbox> from) -> Task<void> {
+    co_await (scales.run(std::move(from)) && kept.keep_running());
+  };
+  signals.wait_during(scale_and_keep(scaling, nodes, std::move(inbox)));
 }
 
 Outcome<int> run_with_processes(Context& context, UpSettings settings) {
@@ -206,7 +214,7 @@ Outcome<int> run_with_processes(Context& context, UpSettings settings) {
   if (scaling) {
     wait_and_scale(signals, **server, nodes, settings, *gateway, inbox);
   } else {
-    signals.wait();
+    signals.wait_during(nodes.keep_running());
   }
   nodes.stop();
   stop_server(context, **server);
@@ -235,6 +243,7 @@ void add_up_command(CLI::App& root, Context& context) {
       "With --output json the first line on standard output, once it serves, is\n"
       "{\"ready\":true,\"api\":\"http://…\",\"gateway\":\"http://…\"}; with --nodes it has \"nodes\" too, each with\n"
       "nodeId, region, gateway and pid.\n"
+      "A node process that ends by itself is started again, at the same address.\n"
       "With --max-nodes, node processes are started and stopped between --min-nodes (as many as --nodes starts in the\n"
       "region) and that, as autoscaling decides.\n"
       "SIGTERM lets requests in flight end, then the program exits with 0.\n"

@@ -155,5 +155,30 @@ TEST(ScalingUpAndDown, MaximumsThatCannotBeMeantAreRefused) {
   EXPECT_THAT(refused({"--prometheus-url", "localhost:9090"}), HasSubstr("--prometheus-url"));
 }
 
+TEST(NodeProcesses, OneThatEndsByItselfIsStartedAgainAtTheSameAddress) {
+  const Folder folder;
+  Child up({"up", "--data", folder.path(), "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--threads", "1",
+            "--instances", "16", "--output", "json", "--nodes", "2", "--report-every", "1"});
+  const auto ready = json::parse(up.out_line());
+  const std::string api(ready.at("api").as_string());
+  const auto& killed = ready.at("nodes").as_array().at(1);
+  const std::string path = "/api/v1/wasm/nodes/" + std::string(killed.at("nodeId").as_string());
+  const auto started_at = [&] {
+    const auto shown = ask(api, "GET", path);
+    const auto* value = shown.is_object() ? shown.as_object().if_contains("startedAt") : nullptr;
+    return value == nullptr ? json::value() : *value;
+  };
+  ASSERT_TRUE(eventually([&] { return started_at().is_string(); }));
+  const auto began = started_at();
+  ASSERT_EQ(::kill(killed.at("pid").to_number<pid_t>(), SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] { return started_at().is_string() && started_at() != began; }));
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = ask(std::string(killed.at("gateway").as_string()), "GET", "/m/nobody/");
+    return answer.is_object() && answer.at("status") == 404;
+  }));
+  up.send(SIGTERM);
+  EXPECT_EQ(up.wait().exit_code, 0);
+}
+
 }  // namespace
 }  // namespace hotswap::e2e
