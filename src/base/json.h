@@ -1,6 +1,6 @@
 // JSON <-> described structs and enums. A struct is described once (BOOST_DESCRIBE_STRUCT) with members named as in the
 // API (camelCase); an enum once (BOOST_DESCRIBE_ENUM) with enumerators spelled as in the API. Reading collects *all*
-// failures with their paths; an unknown member is a failure that names it.
+// failures with their paths; an unknown member is a failure that names it, unless the caller wants it ignored.
 //
 // A type may instead give `static Result<T> from_json_value(const json::value&)`-style customisation through a
 // JsonCodec<T> specialisation.
@@ -61,10 +61,19 @@ template <DescribedEnum E>
 
 // ---- codecs -----------------------------------------------------------------------------------------------------
 
+// What becomes of members that a struct does not have.
+enum class UnknownMembers {
+  refused,  // what people write: a misspelt member must not be lost in silence
+  ignored,  // what parts of HotSwap tell each other: the other one may be of a later version
+};
+
 // Where a value stands and what was wrong so far.
 class JsonReader {
  public:
-  explicit JsonReader(std::vector<FieldError>& errors) : errors_(errors) {}
+  explicit JsonReader(std::vector<FieldError>& errors, UnknownMembers unknown = UnknownMembers::refused)
+      : errors_(errors), unknown_(unknown) {}
+
+  [[nodiscard]] UnknownMembers unknown() const noexcept { return unknown_; }
 
   void error(std::string message) { errors_.push_back({path_.empty() ? "$" : path_, std::move(message)}); }
 
@@ -87,6 +96,7 @@ class JsonReader {
 
  private:
   std::vector<FieldError>& errors_;
+  UnknownMembers unknown_;
   std::string path_;
 };
 
@@ -107,10 +117,10 @@ template <class T>
 
 // Reads a whole document: every failure in one error.
 template <class T>
-[[nodiscard]] Result<T> from_json(const json::value& value) {
+[[nodiscard]] Result<T> from_json(const json::value& value, UnknownMembers unknown = UnknownMembers::refused) {
   T out{};
   std::vector<FieldError> errors;
-  JsonReader reader(errors);
+  JsonReader reader(errors, unknown);
   read_json(value, out, reader);
   if (!errors.empty()) return fail_fields(std::move(errors));
   return out;
@@ -120,11 +130,11 @@ template <class T>
 [[nodiscard]] Result<json::value> parse_json(std::string_view text, json::storage_ptr storage = {});
 
 template <class T>
-[[nodiscard]] Result<T> from_json_text(std::string_view text) {
+[[nodiscard]] Result<T> from_json_text(std::string_view text, UnknownMembers unknown = UnknownMembers::refused) {
   // The tree is gone with this call: its thousands of pieces are taken and given back together.
   json::monotonic_resource arena;
   HS_TRY(const json::value value, parse_json(text, &arena));
-  return from_json<T>(value);
+  return from_json<T>(value, unknown);
 }
 
 template <class T>
@@ -302,7 +312,8 @@ struct JsonCodec<T> {
         known = true;
         reader.member(name, [&] { read_json(element, out.*d.pointer, reader); });
       });
-      if (!known) reader.member(name, [&] { reader.error("unknown field; known fields are " + member_names()); });
+      if (known || reader.unknown() == UnknownMembers::ignored) continue;
+      reader.member(name, [&] { reader.error("unknown field; known fields are " + member_names()); });
     }
     if constexpr (HasRequired<T>) {
       for (const std::string_view name : T::kRequired) {

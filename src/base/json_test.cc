@@ -55,6 +55,15 @@ TEST(JsonTest, ListsEveryFailureWithItsPath) {
   EXPECT_EQ(failures["name"], "is required");
 }
 
+TEST(JsonTest, IgnoresWhatALaterVersionOfItselfSaysMore) {
+  const char* text = R"({"name":"box","lid":true,"parts":[{"count":1,"colour":"red"}]})";
+  EXPECT_EQ(from_json_text<Whole>(text).error().fields.size(), 2U);
+  const auto whole = from_json_text<Whole>(text, UnknownMembers::ignored);
+  ASSERT_TRUE(whole) << whole.error().detail;
+  EXPECT_EQ(whole->parts.at(0).count, 1);
+  EXPECT_EQ(from_json_text<Whole>(R"({"lid":true})", UnknownMembers::ignored).error().fields.at(0).field, "name");
+}
+
 TEST(JsonTest, IntegersMustFit) {
   const auto read = [](const char* text) { return from_json_text<std::uint8_t>(text); };
   EXPECT_EQ(*read("255"), 255);

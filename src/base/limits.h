@@ -94,6 +94,7 @@ inline constexpr seconds kRetireDeadline{600};  // for what a node holds to be e
 // ---- node agent -------------------------------------------------------------------------------------------------
 inline constexpr milliseconds kControlRetry{500};        // first pause after the control plane did not answer
 inline constexpr milliseconds kControlRetryMax{10'000};  // pauses grow up to this, each drawn at random below it
+inline constexpr std::size_t kFallbackPeers = 16;        // nodes of a region that serve what another has not yet ready
 inline constexpr std::size_t kParallelDownloads = 4;     // artifacts fetched at once by a node
 inline constexpr int kCorruptDownloads = 3;              // of one artifact, until its version has failed
 inline constexpr milliseconds kRateWindow{500};          // that processor and network rates are of, at least

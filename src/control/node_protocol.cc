@@ -21,7 +21,7 @@ std::string bearer(const net::Exchange& exchange) {
 template <class T>
 Task<Result<T>> read_body(net::Exchange& exchange) {
   HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  co_return from_json_text<T>(body);
+  co_return from_json_text<T>(body, UnknownMembers::ignored);
 }
 
 Result<> check_owner(const NodeId& node, const NodeId& stated) {

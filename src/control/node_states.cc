@@ -173,7 +173,7 @@ std::vector<Peer> NodeStates::fallback(const Region& region, const std::vector<P
       others.push_back(std::move(peer));
     }
   }
-  const std::size_t wanted = std::min(kFallbackPeers - peers.size(), others.size());
+  const std::size_t wanted = std::min(limits::kFallbackPeers - peers.size(), others.size());
   for (std::size_t i = 0; i < wanted; ++i) peers.push_back(std::move(others[i * others.size() / wanted]));
   std::ranges::sort(peers, {}, &Peer::node);
   return peers;

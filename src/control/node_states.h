@@ -25,9 +25,6 @@ struct PlacedNode {
   bool complete = false;  // every version that it shall hold is ready on it
 };
 
-// Of a region whose nodes all hold everything, that serve what the others have not yet made ready.
-inline constexpr std::size_t kFallbackPeers = 16;
-
 // On one executor. Where a region's modules are on every node, and no node drains, is disabled or pinned, every node
 // shares the region's own state.
 class NodeStates {

@@ -97,7 +97,7 @@ Task<Result<>> HttpLink::introduce(NodeDescription node) {
 Task<void> HttpLink::recall() {
   const auto text = co_await parts_.pool.run([file = options_.data / "credential.json"] { return read_whole(file); });
   if (!text) co_return;
-  auto stored = from_json_text<StoredCredential>(*text);
+  auto stored = from_json_text<StoredCredential>(*text, UnknownMembers::ignored);
   if (!stored || stored->nodeId != node_.nodeId || stored->expiresAt <= parts_.clock.now()) co_return;
   credential_ = Credential{std::move(stored->credential), stored->renewAt, stored->expiresAt};
 }
@@ -123,7 +123,7 @@ Task<Result<>> HttpLink::join() {
 }
 
 Task<Result<>> HttpLink::adopt(std::string reply) {
-  HS_CO_TRY(auto issued, from_json_text<IssuedCredential>(reply));
+  HS_CO_TRY(auto issued, from_json_text<IssuedCredential>(reply, UnknownMembers::ignored));
   const TimePoint now = parts_.clock.now();
   const std::chrono::seconds life(issued.expiresInSeconds);
   credential_ = Credential{std::move(issued.credential), now + life * 2 / 3, now + life};
@@ -177,7 +177,7 @@ Task<Result<DesiredState>> HttpLink::desired_state(std::int64_t after) {
   const auto target =
       node_path(fmt::format("/desired-state?after={}&incarnation={}&whole={}", after, node_.incarnation, whole));
   HS_CO_TRY(const std::string reply, co_await call("GET", target, "", kPollTimeout));
-  HS_CO_TRY(auto change, from_json_text<DesiredChange>(reply));
+  HS_CO_TRY(auto change, from_json_text<DesiredChange>(reply, UnknownMembers::ignored));
   const bool may_drop = !change.from || !change.dropVersions.empty();
   auto applied = apply(std::exchange(last_, {}), std::move(change));
   HS_CO_CHECK(applied);
@@ -203,7 +203,7 @@ Task<void> HttpLink::prune() {
 
 Task<Result<ReportReply>> HttpLink::report(NodeReport report) {
   HS_CO_TRY(const std::string reply, co_await call("POST", node_path("/reports"), to_json_text(report), kCallTimeout));
-  co_return from_json_text<ReportReply>(reply);
+  co_return from_json_text<ReportReply>(reply, UnknownMembers::ignored);
 }
 
 Task<Result<>> HttpLink::count_invocations(std::vector<InvocationCount> counts) {

@@ -55,7 +55,7 @@ std::optional<std::string> read_whole(const std::filesystem::path& file) {
 std::optional<DesiredState> KeptState::load() const {
   const auto text = read_whole(file_);
   if (!text) return std::nullopt;
-  auto state = from_json_text<DesiredState>(*text);
+  auto state = from_json_text<DesiredState>(*text, UnknownMembers::ignored);
   if (state) return *std::move(state);
   log::warning("kept state cannot be read", "", {{"file", file_.string()}, {"error", state.error().detail}});
   return std::nullopt;
