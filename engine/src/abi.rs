@@ -90,6 +90,7 @@ pub enum ErrorKind {
     BadParams = 7,
     Config = 8,
     Internal = 9,
+    Wit = 10,
 }
 
 /// `eng_error`.

@@ -1,0 +1,498 @@
+#include "compat/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "compat/pairing.h"
+#include "compat/type_comparison.h"
+
+namespace hotswap::compat {
+namespace {
+
+std::string functions_word(std::size_t count) { return fmt::format("{} function{}", count, count == 1 ? "" : "s"); }
+
+// "request.method", "handle": unique in an interface.
+std::string key_of(const Wit& wit, const Function& function) {
+  return function.resource ? wit.types[*function.resource].name + '.' + function.name : function.name;
+}
+
+// Which types the functions of a world carry, in whatever they hold.
+std::vector<bool> carried_types(const Wit& wit, std::uint32_t world) {
+  std::vector<bool> carried(wit.types.size());
+  std::vector<TypeRef> pending;
+  const auto carry = [&](const Function& function) {
+    for (const auto& param : function.params) pending.push_back(param.type);
+    pending.push_back(function.result);
+  };
+  for (const auto* items : {&wit.worlds[world].imports, &wit.worlds[world].exports}) {
+    for (const auto& item : *items) {
+      if (item.function) carry(*item.function);
+      if (!item.interface) continue;
+      for (const auto& function : wit.interfaces[*item.interface].functions) carry(function);
+    }
+  }
+  while (!pending.empty()) {
+    const auto index = pending.back().index();
+    pending.pop_back();
+    if (!index || carried[*index]) continue;
+    carried[*index] = true;
+    for (const auto& member : wit.types[*index].members) pending.push_back(member.type);
+  }
+  return carried;
+}
+
+class Comparer {
+ public:
+  Comparer(const Wit& old_wit, const Wit& new_wit)
+      : old_(old_wit), new_(new_wit), pairing_(old_wit, new_wit), types_(old_wit, new_wit, pairing_, changes_) {}
+
+  void packages() {
+    for (const auto world : old_.main_package().worlds) learn_roles(old_, world);
+    for (const auto world : new_.main_package().worlds) learn_roles(new_, world);
+    package_interfaces();
+    package_worlds();
+    drain();
+  }
+
+  void worlds(std::uint32_t mine, std::uint32_t theirs) {
+    learn_roles(old_, mine);
+    learn_roles(new_, theirs);
+    old_live_ = carried_types(old_, mine);
+    new_live_ = carried_types(new_, theirs);
+    world(mine, theirs);
+    drain();
+  }
+
+  void interfaces(std::uint32_t mine, std::uint32_t theirs, ModulesDo modules) {
+    pairing_.pair_interfaces(mine, theirs);
+    only_role_ = modules;
+    interface(mine, theirs, {path_of(old_, old_.interfaces[mine]), modules, {}});
+    drain();
+  }
+
+  std::vector<Change> take() { return std::move(changes_); }
+
+ private:
+  static const WorldItem* find_item(const Wit& here, const std::vector<WorldItem>& items, const Wit& there,
+                                    const WorldItem& wanted) {
+    // Two versions of one package may be in a world: the one of the same version is the same.
+    const WorldItem* found = nullptr;
+    for (const auto& item : items) {
+      if (item.name != wanted.name || item.interface.has_value() != wanted.interface.has_value()) continue;
+      if (!item.name.empty()) return &item;
+      const auto& a = here.interfaces[*item.interface];
+      const auto& b = there.interfaces[*wanted.interface];
+      if (path_of(here, a) != path_of(there, b)) continue;
+      found = &item;
+      if (a.package && b.package && here.packages[*a.package].version == there.packages[*b.package].version) break;
+    }
+    return found;
+  }
+
+  // What modules do with an interface: call it where a world imports it, implement it where one exports it.
+  void learn_roles(const Wit& wit, std::uint32_t world) {
+    const auto learn = [&](const std::vector<WorldItem>& items, ModulesDo what) {
+      for (const auto& item : items) {
+        if (!item.interface || wit.interfaces[*item.interface].name.empty()) continue;
+        const auto [at, added] = roles_.emplace(path_of(wit, wit.interfaces[*item.interface]), what);
+        if (!added && at->second != what) at->second = ModulesDo::Both;
+      }
+    };
+    learn(wit.worlds[world].imports, ModulesDo::Call);
+    learn(wit.worlds[world].exports, ModulesDo::Implement);
+  }
+
+  // Of one world it is known which types its functions carry: a module that imports an interface imports no other type
+  // of it. Of a whole package it is not, since functions of other packages may carry its types.
+  [[nodiscard]] Breaks spared(ModulesDo modules, std::optional<std::uint32_t> mine,
+                              std::optional<std::uint32_t> theirs) const {
+    if (modules != ModulesDo::Call || !old_live_ || !new_live_) return Breaks::None;
+    return breaks_of(!mine || !(*old_live_)[*mine], !theirs || !(*new_live_)[*theirs]);
+  }
+
+  // Where no world says it, an interface is something that modules call.
+  [[nodiscard]] ModulesDo role(const std::string& path) const {
+    if (only_role_) return *only_role_;
+    const auto at = roles_.find(path);
+    return at == roles_.end() ? ModulesDo::Call : at->second;
+  }
+
+  void package_interfaces() {
+    const auto& mine = old_.main_package();
+    const auto& theirs = new_.main_package();
+    for (const auto i : mine.interfaces) {
+      const auto& interface = old_.interfaces[i];
+      const std::string path = path_of(old_, interface);
+      if (const auto j = pairing_.interface(i)) {
+        this->interface(i, *j, {path, role(path), {}});
+        continue;
+      }
+      types_.add({path, role(path), interface.gate.unstable}, ChangeKind::InterfaceRemoved, path,
+                 "interface with " + functions_word(interface.functions.size()), {}, Breaks::Callers);
+    }
+    for (const auto j : theirs.interfaces) {
+      const auto& interface = new_.interfaces[j];
+      const auto has = [&](std::uint32_t i) { return old_.interfaces[i].name == interface.name; };
+      if (std::ranges::any_of(mine.interfaces, has)) continue;
+      // Nobody is asked to implement it by its being there; a world that exports it says so itself.
+      const std::string path = path_of(new_, interface);
+      types_.add({path, ModulesDo::Call, {}}, ChangeKind::InterfaceAdded, path, {},
+                 "interface with " + functions_word(interface.functions.size()), added(interface.gate));
+    }
+  }
+
+  void package_worlds() {
+    const auto& mine = old_.main_package();
+    const auto& theirs = new_.main_package();
+    const auto same = [&](std::uint32_t i, std::uint32_t j) { return old_.worlds[i].name == new_.worlds[j].name; };
+    for (const auto i : mine.worlds) {
+      const auto j = std::ranges::find_if(theirs.worlds, [&](std::uint32_t other) { return same(i, other); });
+      if (j != theirs.worlds.end()) {
+        world(i, *j);
+        continue;
+      }
+      const std::string path = path_of(old_, old_.worlds[i]);
+      types_.add({path, ModulesDo::Call, old_.worlds[i].gate.unstable}, ChangeKind::WorldRemoved, path, "world", {},
+                 Breaks::Callers);
+    }
+    for (const auto j : theirs.worlds) {
+      if (std::ranges::any_of(mine.worlds, [&](std::uint32_t i) { return same(i, j); })) continue;
+      const std::string path = path_of(new_, new_.worlds[j]);
+      types_.add({path, ModulesDo::Call, {}}, ChangeKind::WorldAdded, path, {}, "world", added(new_.worlds[j].gate));
+    }
+  }
+
+  // What is new breaks who implements what it was added to; behind @unstable nobody is asked to.
+  static Breaks added(const Gate& gate) { return gate.unstable.empty() ? Breaks::Implementers : Breaks::None; }
+
+  void world(std::uint32_t mine, std::uint32_t theirs) {
+    pairing_.pair_worlds(mine, theirs);
+    const World& a = old_.worlds[mine];
+    const World& b = new_.worlds[theirs];
+    const std::string path = path_of(old_, a);
+    if (!types_.compare_gates({path, ModulesDo::Call, {}}, a.gate, b.gate)) return;
+    world_items(a.imports, b.imports, path + ".imports", ModulesDo::Call, a.gate.unstable);
+    world_items(a.exports, b.exports, path + ".exports", ModulesDo::Implement, a.gate.unstable);
+  }
+
+  static std::string path_of_item(const Wit& wit, const WorldItem& item, const std::string& base) {
+    if (!item.name.empty()) return base + '.' + item.name;
+    return fmt::format("{}[{}]", base, path_of(wit, wit.interfaces[*item.interface]));
+  }
+
+  static std::string text_of_item(const Wit& wit, const WorldItem& item) {
+    if (item.function) return text_of(wit, *item.function);
+    if (item.type) return text_of(wit, wit.types[*item.type]);
+    const auto& interface = wit.interfaces[*item.interface];
+    const std::string version = interface.package ? wit.packages[*interface.package].version : std::string();
+    return fmt::format("interface{}{} with {}", version.empty() ? "" : " @", version,
+                       functions_word(interface.functions.size()));
+  }
+
+  void world_items(const std::vector<WorldItem>& mine, const std::vector<WorldItem>& theirs, const std::string& base,
+                   ModulesDo modules, const std::string& unstable) {
+    const bool imports = modules == ModulesDo::Call;
+    for (const auto& item : mine) {
+      const Where where{path_of_item(old_, item, base), modules, unstable.empty() ? item.gate.unstable : unstable};
+      if (const auto* other = find_item(new_, theirs, old_, item)) {
+        world_item(item, *other, where);
+        continue;
+      }
+      Where inner = where;
+      if (item.type) inner.spared = spared(modules, item.type, std::nullopt);
+      types_.add(inner, imports ? ChangeKind::ImportRemoved : ChangeKind::ExportRemoved, where.path,
+                 text_of_item(old_, item), {}, Breaks::Callers);
+    }
+    for (const auto& item : theirs) {
+      if (find_item(old_, mine, new_, item) != nullptr) continue;
+      Where where{path_of_item(new_, item, base), modules, unstable};
+      if (item.type) where.spared = spared(modules, std::nullopt, item.type);
+      types_.add(where, imports ? ChangeKind::ImportAdded : ChangeKind::ExportAdded, where.path, {},
+                 text_of_item(new_, item), added(item.gate));
+    }
+  }
+
+  void world_item(const WorldItem& mine, const WorldItem& theirs, const Where& where) {
+    if (mine.interface && theirs.interface) {
+      pairing_.pair_interfaces(*mine.interface, *theirs.interface);
+      const std::string path = path_of(old_, old_.interfaces[*mine.interface]);
+      Where inner = where;
+      if (!path.empty()) inner = {path, role(path), where.unstable};
+      if (!types_.compare_gates(where, mine.gate, theirs.gate)) return;
+      interface(*mine.interface, *theirs.interface, inner);
+    } else if (mine.function && theirs.function) {
+      if (types_.compare_gates(where, mine.gate, theirs.gate)) function(*mine.function, *theirs.function, where);
+    } else if (mine.type && theirs.type) {
+      Where inner = where;
+      inner.spared = spared(where.modules, mine.type, theirs.type);
+      types_.compare(*mine.type, *theirs.type, inner);
+    } else {
+      types_.add(where, ChangeKind::TypeChanged, where.path, text_of_item(old_, mine), text_of_item(new_, theirs),
+                 Breaks::Both);
+    }
+  }
+
+  void interface(std::uint32_t mine, std::uint32_t theirs, Where where) {
+    if (!compared_.emplace(mine, theirs).second) return;
+    const Interface& a = old_.interfaces[mine];
+    const Interface& b = new_.interfaces[theirs];
+    touch(a, b);
+    if (!types_.compare_gates(where, a.gate, b.gate)) return;
+    if (where.unstable.empty()) where.unstable = a.gate.unstable;
+    interface_types(a, b, where);
+    interface_functions(a, b, where);
+  }
+
+  // `use`d or defined here: which of them it is makes no difference to whoever links.
+  void interface_types(const Interface& mine, const Interface& theirs, const Where& where) {
+    const auto find = [](const Interface& interface, const std::string& name) {
+      const auto at = std::ranges::find(interface.types, name, &std::pair<std::string, std::uint32_t>::first);
+      return at == interface.types.end() ? std::nullopt : std::optional(at->second);
+    };
+    for (const auto& [name, i] : mine.types) {
+      const Type& type = old_.types[i];
+      Where inner{where.path + '.' + name, where.modules, where.unstable.empty() ? type.gate.unstable : where.unstable};
+      inner.spared = spared(where.modules, i, find(theirs, name));
+      if (const auto j = find(theirs, name)) {
+        types_.compare(i, *j, inner);
+        continue;
+      }
+      const bool resource = type.kind == TypeKind::kResource;
+      std::string hint;
+      std::size_t twins = 0;
+      for (const auto& [other, j] : theirs.types) {
+        if (resource || find(mine, other) || !types_.alike(i, j)) continue;
+        if (++twins == 1) hint = fmt::format("perhaps renamed to {}", other);
+      }
+      if (twins != 1) hint.clear();
+      types_.add(inner, resource ? ChangeKind::ResourceRemoved : ChangeKind::TypeRemoved, inner.path,
+                 text_of_type(old_, mine, i), {}, Breaks::Callers, std::move(hint));
+    }
+    for (const auto& [name, j] : theirs.types) {
+      if (find(mine, name)) continue;
+      const bool resource = new_.types[j].kind == TypeKind::kResource;
+      const Where inner{where.path, where.modules, where.unstable, spared(where.modules, std::nullopt, j)};
+      types_.add(inner, resource ? ChangeKind::ResourceAdded : ChangeKind::TypeAdded, where.path + '.' + name, {},
+                 text_of_type(new_, theirs, j), added(new_.types[j].gate));
+    }
+  }
+
+  static std::string text_of_type(const Wit& wit, const Interface& interface, std::uint32_t index) {
+    const Type& type = wit.types[index];
+    if (type.kind != TypeKind::kResource) return text_of(wit, type);
+    const auto methods =
+        std::ranges::count_if(interface.functions, [&](const Function& f) { return f.resource == index; });
+    return fmt::format("resource {} with {}", type.name, functions_word(static_cast<std::size_t>(methods)));
+  }
+
+  void interface_functions(const Interface& mine, const Interface& theirs, const Where& where) {
+    const auto index = [](const Wit& wit, const Interface& interface) {
+      std::map<std::string, const Function*> functions;
+      for (const auto& function : interface.functions) functions.emplace(key_of(wit, function), &function);
+      return functions;
+    };
+    const auto has_resource = [](const Wit& wit, const Interface& interface, const std::string& name) {
+      return std::ranges::any_of(interface.types, [&](const auto& entry) {
+        return entry.first == name && wit.types[entry.second].kind == TypeKind::kResource;
+      });
+    };
+    // Functions of a resource that came or went as a whole are told with it.
+    const auto told = [&](const Wit& wit, const Function& f, const Wit& other_wit, const Interface& other) {
+      return f.resource && !has_resource(other_wit, other, wit.types[*f.resource].name);
+    };
+    const auto others = index(new_, theirs);
+    const auto own = index(old_, mine);
+    std::vector<const Function*> removed;
+    std::vector<const Function*> added_ones;
+    for (const auto& function : mine.functions) {
+      const std::string key = key_of(old_, function);
+      const auto other = others.find(key);
+      if (other == others.end()) {
+        if (!told(old_, function, new_, theirs)) removed.push_back(&function);
+        continue;
+      }
+      const Where inner{where.path + '.' + key, where.modules,
+                        where.unstable.empty() ? function.gate.unstable : where.unstable};
+      if (types_.compare_gates(inner, function.gate, other->second->gate))
+        this->function(function, *other->second, inner);
+    }
+    for (const auto& function : theirs.functions) {
+      if (!own.contains(key_of(new_, function)) && !told(new_, function, old_, mine)) added_ones.push_back(&function);
+    }
+    came_and_went(removed, added_ones, where);
+  }
+
+  // A removed and an added function of one type, the only ones of it, are perhaps one that was renamed.
+  void came_and_went(const std::vector<const Function*>& removed, const std::vector<const Function*>& came,
+                     const Where& where) {
+    const auto siblings = [&](const Function& a, const Function& b) {
+      const auto of = [](const Wit& wit, const Function& f) { return f.resource ? wit.types[*f.resource].name : ""; };
+      return of(old_, a) == of(new_, b) && types_.match(a, b);
+    };
+    const auto twin_of = [&](const Function& function) -> const Function* {
+      const auto fits = [&](const Function* other) { return siblings(function, *other); };
+      const auto twin = std::ranges::find_if(came, fits);
+      if (twin == came.end() || std::ranges::count_if(came, fits) > 1) return nullptr;
+      const bool only = std::ranges::count_if(removed, [&](const Function* f) { return siblings(*f, **twin); }) == 1;
+      return only ? *twin : nullptr;
+    };
+    std::map<const Function*, std::string> renamed_from;
+    for (const auto* function : removed) {
+      const Function* twin = twin_of(*function);
+      if (twin != nullptr) renamed_from.emplace(twin, function->name);
+      const Where inner{where.path, where.modules, where.unstable.empty() ? function->gate.unstable : where.unstable};
+      types_.add(inner, ChangeKind::FunctionRemoved, where.path + '.' + key_of(old_, *function),
+                 text_of(old_, *function), {}, Breaks::Callers,
+                 twin == nullptr ? "" : fmt::format("perhaps renamed to {}", twin->name));
+    }
+    for (const auto* function : came) {
+      const auto from = renamed_from.find(function);
+      types_.add(where, ChangeKind::FunctionAdded, where.path + '.' + key_of(new_, *function), {},
+                 text_of(new_, *function), added(function->gate),
+                 from == renamed_from.end() ? "" : fmt::format("perhaps renamed from {}", from->second));
+    }
+  }
+
+  void function(const Function& mine, const Function& theirs, const Where& where) {
+    const auto whole = [&](ChangeKind kind) {
+      types_.add(where, kind, where.path, text_of(old_, mine), text_of(new_, theirs), Breaks::Both);
+    };
+    if (mine.kind != theirs.kind) return whole(ChangeKind::FunctionKindChanged);
+    if (mine.async != theirs.async) whole(ChangeKind::AsyncChanged);
+    parameters(mine.params, theirs.params, where);
+    if (!types_.match(mine.result, theirs.result)) {
+      const auto text = [](const Wit& wit, TypeRef type) { return type.none() ? "no result" : text_of(wit, type); };
+      types_.add(where, ChangeKind::ResultChanged, where.path, text(old_, mine.result), text(new_, theirs.result),
+                 Breaks::Both);
+    }
+  }
+
+  void parameters(const std::vector<Member>& mine, const std::vector<Member>& theirs, const Where& where) {
+    const auto find = [](const std::vector<Member>& params, const std::string& name) -> const Member* {
+      const auto at = std::ranges::find(params, name, &Member::name);
+      return at == params.end() ? nullptr : &*at;
+    };
+    const auto text = [](const Wit& wit, const Member& param) { return param.name + ": " + text_of(wit, param.type); };
+    const auto renamed = [&](std::size_t at) {
+      return at < mine.size() && at < theirs.size() && find(theirs, mine[at].name) == nullptr &&
+             find(mine, theirs[at].name) == nullptr && types_.match(mine[at].type, theirs[at].type);
+    };
+    std::vector<std::string_view> order;
+    std::vector<std::string_view> new_order;
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      const auto path = where.path + '.' + mine[i].name;
+      if (const auto* other = find(theirs, mine[i].name)) {
+        order.push_back(mine[i].name);
+        if (!types_.match(mine[i].type, other->type)) {
+          types_.add(where, ChangeKind::ParameterTypeChanged, path, text(old_, mine[i]), text(new_, *other),
+                     Breaks::Both);
+        }
+      } else if (renamed(i)) {
+        types_.add(where, ChangeKind::ParameterRenamed, path, text(old_, mine[i]), text(new_, theirs[i]), Breaks::Both,
+                   "names of parameters are part of a function's type");
+      } else {
+        types_.add(where, ChangeKind::ParameterRemoved, path, text(old_, mine[i]), {}, Breaks::Both);
+      }
+    }
+    for (std::size_t i = 0; i < theirs.size(); ++i) {
+      if (find(mine, theirs[i].name) != nullptr) {
+        new_order.push_back(theirs[i].name);
+      } else if (!renamed(i)) {
+        types_.add(where, ChangeKind::ParameterAdded, where.path + '.' + theirs[i].name, {}, text(new_, theirs[i]),
+                   Breaks::Both);
+      }
+    }
+    if (order != new_order) {
+      types_.add(where, ChangeKind::ParameterMoved, where.path, fmt::format("({})", fmt::join(order, ", ")),
+                 fmt::format("({})", fmt::join(new_order, ", ")), Breaks::Both);
+    }
+  }
+
+  // Definitions in other packages that were met at their uses; then the versions of these packages.
+  void drain() {
+    while (const auto pair = types_.next()) {
+      const Type& mine = old_.types[pair->first];
+      const Type& theirs = new_.types[pair->second];
+      std::string path;
+      std::string unstable = mine.gate.unstable;
+      if (mine.interface) {
+        const auto& interface = old_.interfaces[*mine.interface];
+        path = path_of(old_, interface);
+        if (theirs.interface) touch(interface, new_.interfaces[*theirs.interface]);
+        if (unstable.empty()) unstable = interface.gate.unstable;
+      } else if (mine.world) {
+        path = path_of(old_, old_.worlds[*mine.world]);
+      }
+      types_.compare(pair->first, pair->second, {path + '.' + mine.name, role(path), unstable});
+    }
+    for (const auto& [path, versions] : dependencies_) {
+      const bool linked = same_track(versions.first, versions.second);
+      const auto text = [](const std::string& version) { return version.empty() ? "no version" : version; };
+      types_.add({path, ModulesDo::Both, {}}, ChangeKind::DependencyVersionChanged, path, text(versions.first),
+                 text(versions.second), linked ? Breaks::None : Breaks::Both,
+                 linked ? "these versions are linked to each other" : "these versions are not linked to each other");
+    }
+  }
+
+  // A contract's own version is judged by what changed; that of another package is part of a link's name.
+  void touch(const Interface& mine, const Interface& theirs) {
+    if (!mine.package || !theirs.package || (*mine.package == old_.main && *theirs.package == new_.main)) return;
+    const auto& a = old_.packages[*mine.package];
+    const auto& b = new_.packages[*theirs.package];
+    if (a.version != b.version) dependencies_.insert_or_assign(a.name, std::pair{a.version, b.version});
+  }
+
+  const Wit& old_;
+  const Wit& new_;
+  std::vector<Change> changes_;
+  Pairing pairing_;
+  TypeComparison types_;
+  std::map<std::string, ModulesDo> roles_;
+  std::optional<ModulesDo> only_role_;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> compared_;
+  std::map<std::string, std::pair<std::string, std::string>> dependencies_;
+  std::optional<std::vector<bool>> old_live_;
+  std::optional<std::vector<bool>> new_live_;
+};
+
+Comparison about(const Wit& old_wit, const Wit& new_wit) {
+  if (old_wit.component) return {.subject = Subject::Module};
+  return {.subject = Subject::Contract,
+          .from = id_of(old_wit.main_package()),
+          .to = id_of(new_wit.main_package()),
+          .from_version = old_wit.main_package().version,
+          .to_version = new_wit.main_package().version};
+}
+
+}  // namespace
+
+Result<Comparison> compare(const Wit& old_wit, const Wit& new_wit) {
+  if (old_wit.component != new_wit.component) {
+    return fail(ErrorKind::kInvalid, "a component and a WIT package are compared by a world of the package: name it");
+  }
+  if (old_wit.world && new_wit.world) return compare_worlds(old_wit, *old_wit.world, new_wit, *new_wit.world);
+  Comparison comparison = about(old_wit, new_wit);
+  Comparer comparer(old_wit, new_wit);
+  comparer.packages();
+  comparison.changes = comparer.take();
+  return comparison;
+}
+
+Comparison compare_worlds(const Wit& old_wit, std::uint32_t old_world, const Wit& new_wit, std::uint32_t new_world) {
+  Comparison comparison = about(old_wit, new_wit);
+  Comparer comparer(old_wit, new_wit);
+  comparer.worlds(old_world, new_world);
+  comparison.changes = comparer.take();
+  return comparison;
+}
+
+std::vector<Change> compare_interfaces(const Wit& old_wit, std::uint32_t old_interface, const Wit& new_wit,
+                                       std::uint32_t new_interface, ModulesDo modules) {
+  Comparer comparer(old_wit, new_wit);
+  comparer.interfaces(old_interface, new_interface, modules);
+  return comparer.take();
+}
+
+}  // namespace hotswap::compat

@@ -1,0 +1,82 @@
+// WIT through the bridge: texts and components become values that src/compat/ compares. Thread-safe; every call takes
+// milliseconds, so none belongs on an I/O thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "compat/wit.h"
+
+namespace hotswap::wasm {
+
+struct WitFile {
+  std::string path;  // names it in problems; nothing is read
+  std::string text;  // WIT; or, as the only file of its package, a WIT package encoded as WebAssembly
+};
+BOOST_DESCRIBE_STRUCT(WitFile, (), (path, text))
+using WitPackage = std::vector<WitFile>;
+
+// The first thing that is wrong, and where it stands. Lines and columns count from 1, columns in characters; both are 0
+// where the problem has no place of its own.
+struct WitProblem {
+  std::string file{};
+  std::uint64_t line = 0;
+  std::uint64_t column = 0;
+  std::uint64_t width = 0;  // how many characters are concerned, from the column on
+  std::string text{};       // the offending line
+  std::string message{};
+};
+BOOST_DESCRIBE_STRUCT(WitProblem, (), (file, line, column, width, text, message))
+
+template <class T>
+using WitResult = std::expected<T, WitProblem>;
+
+// kInvalid: "acme.wit:3:5: expected …", with the line and a mark under the place; the field is the file.
+[[nodiscard]] Error to_error(const WitProblem& problem);
+
+// The resolved description as JSON (see eng_wit_parse). The first package is the main one, the others are what it may
+// depend on; WASI's packages need not be given.
+[[nodiscard]] WitResult<std::string> describe_wit(const std::vector<WitPackage>& packages);
+[[nodiscard]] WitResult<compat::Wit> parse_wit(const std::vector<WitPackage>& packages);
+
+// A component's imports and exports, or a WIT package encoded as WebAssembly. kInvalid for anything else.
+[[nodiscard]] Result<std::string> describe_interfaces(std::string_view binary);
+[[nodiscard]] Result<compat::Wit> decode_wit(std::string_view binary);
+
+// wit-component's own judgement whether what was made for `world` of the old main package fits the new one's, versions
+// left aside.
+struct SemverCheck {
+  std::optional<bool> compatible;  // absent where the check cannot be made
+  std::string reason;
+};
+[[nodiscard]] WitResult<SemverCheck> semver_check(const std::vector<WitPackage>& old_packages,
+                                                  const std::vector<WitPackage>& new_packages, std::string_view world);
+
+// WASI 0.2 and 0.3 as this build links them.
+struct WasiPackage {
+  std::string package;  // "wasi:io@0.2.12"
+  std::string path;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(WasiPackage, (), (package, path, text))
+[[nodiscard]] const std::vector<WasiPackage>& wasi_packages();
+
+// Preview 1 (and the snapshot before it), which has no WIT: core functions by their signatures.
+struct CoreFunction {
+  std::string name;
+  std::vector<std::string> params;  // "i32", "i64", …
+  std::vector<std::string> results;
+  std::string docs;
+};
+BOOST_DESCRIBE_STRUCT(CoreFunction, (), (name, params, results, docs))
+struct CoreInterface {
+  std::string module;  // "wasi_snapshot_preview1"
+  std::vector<CoreFunction> functions;
+};
+BOOST_DESCRIBE_STRUCT(CoreInterface, (), (module, functions))
+[[nodiscard]] const std::vector<CoreInterface>& preview1();
+
+}  // namespace hotswap::wasm
