@@ -84,8 +84,10 @@ eng_buffer eng_offers(const eng_engine* engine);
  *   {"kind":"core"|"component", "wasi":"none"|"preview1"|"0.2"|"0.3",
  *    "http":null|"0.2"|"0.3", "command":bool,
  *    "imports":[{"name":"module#name"|"ns:pkg/iface@v","kind":"func"|"memory"|"table"|"global"|"instance"|…}],
+ *                core ones also have what exports have
  *    "exports":[{"name":"fn"|"ns:pkg/iface@v#fn","kind":"func"|"memory"|…,
- *                "params":[{"name":"a"|null,"type":"u32"}],"results":["list<string>"]}],   functions have the last two
+ *                "params":[{"name":"a"|null,"type":"u32"}],"results":["list<string>"],   of functions
+ *                "type":"mut i32"|"1 16"|"4 funcref"}],   of core globals, memories (in pages) and tables
  *    "memories":[{"initialBytes":n,"maximumBytes":n|null}],
  *    "customSections":[{"name":"producers","bytes":n}],
  *    "endlessExports":["spin"]}      exported functions whose body is an unconditional infinite loop
@@ -127,6 +129,12 @@ bool eng_wit_decode(eng_slice binary, eng_buffer* json, eng_error* error);
  * {"compatible":false,"reason":"…"}, or {"compatible":null,"reason":"…"} where the check itself cannot be made. */
 bool eng_wit_semver_check(const eng_wit_package* old_packages, size_t old_count, const eng_wit_package* new_packages,
                           size_t new_count, eng_slice world, eng_buffer* json, eng_error* error);
+
+/* What a core module exports that implements the world of the main package, and what it may import, by the canonical
+ * ABI and the names of today's toolchains. JSON:
+ *   {"imports":[{"name":"ns:pkg/iface@v#fn","params":["i32",…],"results":["i32"]}], "exports":[…the same…]} */
+bool eng_wit_core_functions(const eng_wit_package* packages, size_t count, eng_slice world, eng_buffer* json,
+                            eng_error* error);
 
 /* The texts of WASI 0.2 and 0.3 as this build links them. JSON: [{"package":"wasi:io@0.2.12","path":"…","text":"…"}] */
 eng_buffer eng_wit_wasi(void);

@@ -123,6 +123,10 @@ fallible! {
         json.write(verdict.into_bytes().into())
     }
 
+    fn eng_wit_core_functions(packages: *const wit::Package, count: usize, world: Slice, json: *mut Buffer) {
+        json.write(wit::core_functions(packages, count, world.text("a world's name")?)?.into_bytes().into())
+    }
+
     fn eng_compile(engine: &Arc<Engine>, binary: Slice, out: *mut *mut Code) {
         give(out, Code::compile(engine, binary.bytes())?)
     }

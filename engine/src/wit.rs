@@ -5,9 +5,11 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::ops::Range;
 use wit_component::semver_check;
+use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{
-    PackageId, PackageName, ParseError, Resolve, ResolveError, SourceMap, Span, UnresolvedPackageGroup, WorldId,
+    Function, LiftLowerAbi, ManglingAndAbi, PackageId, PackageName, ParseError, Resolve, ResolveError, SourceMap, Span,
+    UnresolvedPackageGroup, WasmExport, WasmExportKind, WasmImport, WorldId, WorldItem, WorldKey,
 };
 
 /// WASI's packages as this build links them, and the core modules of Preview 1; made by build.rs.
@@ -103,6 +105,62 @@ pub unsafe fn check(
         Err(error) => json!({"compatible": null, "reason": format!("{error:#}")}),
     }
     .to_string())
+}
+
+/// The JSON of `eng_wit_core_functions`.
+///
+/// # Safety
+/// The packages are as engine.h has them.
+pub unsafe fn core_functions(packages: *const Package, count: usize, world: &str) -> Fallible<String> {
+    // SAFETY: the caller's promise.
+    let parsed = resolve(&unsafe { sources(packages, count) }?, true)?;
+    let resolve = &parsed.resolve;
+    let world = &resolve.worlds[world_of(&parsed, world)?];
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for (key, item) in &world.imports {
+        for (interface, func) in functions(resolve, key, item) {
+            let name = WasmImport::Func { interface, func };
+            let (module, name) = resolve.wasm_import_name(ManglingAndAbi::Legacy(LiftLowerAbi::Sync), name);
+            imports.push(core_function(resolve, &format!("{module}#{name}"), AbiVariant::GuestImport, func));
+        }
+    }
+    for (key, item) in &world.exports {
+        for (interface, func) in functions(resolve, key, item) {
+            let name = WasmExport::Func { interface, func, kind: WasmExportKind::Normal };
+            let name = resolve.wasm_export_name(ManglingAndAbi::Legacy(LiftLowerAbi::Sync), name);
+            exports.push(core_function(resolve, &name, AbiVariant::GuestExport, func));
+        }
+    }
+    Ok(json!({"imports": imports, "exports": exports}).to_string())
+}
+
+fn functions<'a>(
+    resolve: &'a Resolve,
+    key: &'a WorldKey,
+    item: &'a WorldItem,
+) -> Vec<(Option<&'a WorldKey>, &'a Function)> {
+    match item {
+        WorldItem::Interface { id, .. } => {
+            resolve.interfaces[*id].functions.values().map(|function| (Some(key), function)).collect()
+        }
+        WorldItem::Function(function) => vec![(None, function)],
+        WorldItem::Type { .. } => Vec::new(),
+    }
+}
+
+fn core_function(resolve: &Resolve, name: &str, variant: AbiVariant, function: &Function) -> serde_json::Value {
+    let signature = resolve.wasm_signature(variant, function);
+    let names = |types: &[WasmType]| types.iter().map(core_type).collect::<Vec<_>>();
+    json!({"name": name, "params": names(&signature.params), "results": names(&signature.results)})
+}
+
+fn core_type(ty: &WasmType) -> &'static str {
+    match ty {
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+    }
 }
 
 /// The JSON of `eng_wit_wasi`.

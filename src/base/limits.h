@@ -31,7 +31,8 @@ inline constexpr std::size_t kPageMax = 500;
 
 // ---- modules (FR-WASM-001, FR-WASM-009) -------------------------------------------------------------------------
 inline constexpr std::size_t kModuleBytes = 50 * kMiB;
-inline constexpr std::size_t kVersionsKept = 5;  // per name; never one that something refers to
+inline constexpr std::size_t kVersionsKept = 5;     // per name; never one that something refers to
+inline constexpr std::size_t kWitBytes = 4 * kMiB;  // all texts of a package and of what it depends on
 inline constexpr std::size_t kModulesPerCluster = 10'000;
 inline constexpr std::size_t kModulesPerNode = 1'000;
 inline constexpr std::size_t kNameBytes = 128;

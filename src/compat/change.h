@@ -32,6 +32,7 @@ enum class ChangeKind {
   ParameterMoved,
   ParameterTypeChanged,
   ResultChanged,
+  SignatureChanged,  // of a core function
   TypeAdded,
   TypeRemoved,
   TypeChanged,  // another kind of type, or another type behind a name
@@ -61,11 +62,12 @@ enum class ChangeKind {
   KindChanged,  // a core module became a component, or the other way round
 };
 BOOST_DESCRIBE_ENUM(ChangeKind, FunctionAdded, FunctionRemoved, FunctionKindChanged, AsyncChanged, ParameterAdded,
-                    ParameterRemoved, ParameterRenamed, ParameterMoved, ParameterTypeChanged, ResultChanged, TypeAdded,
-                    TypeRemoved, TypeChanged, FieldAdded, FieldRemoved, FieldMoved, FieldTypeChanged, CaseAdded,
-                    CaseRemoved, CaseMoved, CaseTypeChanged, FlagAdded, FlagRemoved, FlagMoved, ResourceAdded,
-                    ResourceRemoved, InterfaceAdded, InterfaceRemoved, WorldAdded, WorldRemoved, ImportAdded,
-                    ImportRemoved, ExportAdded, ExportRemoved, DependencyVersionChanged, GateChanged, KindChanged)
+                    ParameterRemoved, ParameterRenamed, ParameterMoved, ParameterTypeChanged, ResultChanged,
+                    SignatureChanged, TypeAdded, TypeRemoved, TypeChanged, FieldAdded, FieldRemoved, FieldMoved,
+                    FieldTypeChanged, CaseAdded, CaseRemoved, CaseMoved, CaseTypeChanged, FlagAdded, FlagRemoved,
+                    FlagMoved, ResourceAdded, ResourceRemoved, InterfaceAdded, InterfaceRemoved, WorldAdded,
+                    WorldRemoved, ImportAdded, ImportRemoved, ExportAdded, ExportRemoved, DependencyVersionChanged,
+                    GateChanged, KindChanged)
 
 struct Change {
   ChangeKind kind{};

@@ -102,9 +102,35 @@ const std::vector<WasiPackage>& wasi_packages() {
   return packages;
 }
 
-const std::vector<CoreInterface>& preview1() {
-  static const auto modules = from_json_text<std::vector<CoreInterface>>(view(eng_wit_preview1())).value();
+const std::vector<std::shared_ptr<const compat::Wit>>& wasi_wits() {
+  static const auto wits = [] {
+    std::vector<std::shared_ptr<const compat::Wit>> list;
+    for (const auto& package : wasi_packages()) {
+      // A text of WASI's own that cannot be parsed is caught by this part's tests.
+      if (auto wit = parse_wit({{{package.path, package.text}}})) {
+        list.push_back(std::make_shared<const compat::Wit>(*std::move(wit)));
+      }
+    }
+    return list;
+  }();
+  return wits;
+}
+
+const std::vector<compat::CoreInterface>& preview1() {
+  static const auto modules = from_json_text<std::vector<compat::CoreInterface>>(view(eng_wit_preview1())).value();
   return modules;
+}
+
+WitResult<compat::CoreWorld> core_world(const std::vector<WitPackage>& packages, std::string_view world) {
+  const Packages list(packages);
+  eng_buffer json{};
+  eng_error error{};
+  if (!eng_wit_core_functions(list.data(), list.size(), slice(world), &json, &error)) {
+    return std::unexpected(problem_of(error));
+  }
+  auto functions = from_json_text<compat::CoreWorld>(take(json));
+  if (!functions) return std::unexpected(problem_of(functions.error()));
+  return *std::move(functions);
 }
 
 }  // namespace hotswap::wasm

@@ -2,12 +2,14 @@
 // milliseconds, so none belongs on an I/O thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "compat/core_module.h"
 #include "compat/wit.h"
 
 namespace hotswap::wasm {
@@ -64,19 +66,13 @@ struct WasiPackage {
 BOOST_DESCRIBE_STRUCT(WasiPackage, (), (package, path, text))
 [[nodiscard]] const std::vector<WasiPackage>& wasi_packages();
 
+// The same, parsed: one for each package, with the others that it depends on.
+[[nodiscard]] const std::vector<std::shared_ptr<const compat::Wit>>& wasi_wits();
+
 // Preview 1 (and the snapshot before it), which has no WIT: core functions by their signatures.
-struct CoreFunction {
-  std::string name;
-  std::vector<std::string> params;  // "i32", "i64", …
-  std::vector<std::string> results;
-  std::string docs;
-};
-BOOST_DESCRIBE_STRUCT(CoreFunction, (), (name, params, results, docs))
-struct CoreInterface {
-  std::string module;  // "wasi_snapshot_preview1"
-  std::vector<CoreFunction> functions;
-};
-BOOST_DESCRIBE_STRUCT(CoreInterface, (), (module, functions))
-[[nodiscard]] const std::vector<CoreInterface>& preview1();
+[[nodiscard]] const std::vector<compat::CoreInterface>& preview1();
+
+// What a world asks of core modules.
+[[nodiscard]] WitResult<compat::CoreWorld> core_world(const std::vector<WitPackage>& packages, std::string_view world);
 
 }  // namespace hotswap::wasm
