@@ -112,13 +112,14 @@ typedef struct {
 } eng_wit_package;
 
 /* Parses and resolves packages: the first is the main one, the others what it may depend on. WASI's packages of
- * eng_wit_wasi need not be given. Items behind @unstable are kept, with their gate. JSON:
+ * eng_wit_wasi need not be given. Items behind @unstable are kept, with their gate; documentation only with `docs`,
+ * since it is most of the text. JSON:
  *   {"kind":"package", "main":i, "world":null, "resolve":{"packages":[…],"worlds":[…],"interfaces":[…],"types":[…]}}
  * where "resolve" is wit-parser's own description (as `wasm-tools component wit --json` prints it): items refer to each
  * other by their index, and a type refers only to types before it. ENG_ERROR_WIT has the first thing that is wrong as
  *   {"file":"a.wit","line":3,"column":5,"width":4,"text":"  fooo: bar;","message":"…"}
  * with line and column from 1, in characters; both are 0 where the error has no place. */
-bool eng_wit_parse(const eng_wit_package* packages, size_t count, eng_buffer* json, eng_error* error);
+bool eng_wit_parse(const eng_wit_package* packages, size_t count, bool docs, eng_buffer* json, eng_error* error);
 
 /* The same of a component ("kind":"component", its imports and exports are the world at index "world") or of a WIT
  * package encoded as WebAssembly. A core module is ENG_ERROR_INVALID_BINARY. */

@@ -103,8 +103,8 @@ fallible! {
         json.write(describe::describe(binary.bytes())?.into_bytes().into())
     }
 
-    fn eng_wit_parse(packages: *const wit::Package, count: usize, json: *mut Buffer) {
-        json.write(wit::parse(packages, count)?.into_bytes().into())
+    fn eng_wit_parse(packages: *const wit::Package, count: usize, docs: bool, json: *mut Buffer) {
+        json.write(wit::parse(packages, count, docs)?.into_bytes().into())
     }
 
     fn eng_wit_decode(binary: Slice, json: *mut Buffer) {

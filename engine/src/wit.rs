@@ -4,12 +4,13 @@ use crate::abi::{ErrorKind, Failure, Fallible, Slice, array};
 use serde_json::json;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::OnceLock;
 use wit_component::semver_check;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{
-    Function, LiftLowerAbi, ManglingAndAbi, PackageId, PackageName, ParseError, Resolve, ResolveError, SourceMap, Span,
-    UnresolvedPackageGroup, WasmExport, WasmExportKind, WasmImport, WorldId, WorldItem, WorldKey,
+    Docs, Function, LiftLowerAbi, ManglingAndAbi, PackageId, PackageName, ParseError, Resolve, ResolveError, SourceMap,
+    Span, TypeDefKind, UnresolvedPackageGroup, WasmExport, WasmExportKind, WasmImport, WorldId, WorldItem, WorldKey,
 };
 
 /// WASI's packages as this build links them, and the core modules of Preview 1; made by build.rs.
@@ -52,9 +53,12 @@ type Source<'a> = (&'a str, &'a [u8]);
 ///
 /// # Safety
 /// The packages are as engine.h has them.
-pub unsafe fn parse(packages: *const Package, count: usize) -> Fallible<String> {
+pub unsafe fn parse(packages: *const Package, count: usize, docs: bool) -> Fallible<String> {
     // SAFETY: the caller's promise.
-    let parsed = resolve(&unsafe { sources(packages, count) }?, true)?;
+    let mut parsed = resolve(&unsafe { sources(packages, count) }?, true)?;
+    if !docs {
+        drop_docs(&mut parsed.resolve);
+    }
     describe("package", parsed.main, None, &parsed.resolve)
 }
 
@@ -175,6 +179,37 @@ pub fn preview1() -> &'static str {
     wasi::PREVIEW1
 }
 
+/// Documentation is most of what packages say.
+fn drop_docs(resolve: &mut Resolve) {
+    for (_, package) in &mut resolve.packages {
+        package.docs = Docs::default();
+    }
+    for (_, interface) in &mut resolve.interfaces {
+        interface.docs = Docs::default();
+        interface.functions.values_mut().for_each(|function| function.docs = Docs::default());
+    }
+    for (_, ty) in &mut resolve.types {
+        ty.docs = Docs::default();
+        match &mut ty.kind {
+            TypeDefKind::Record(record) => record.fields.iter_mut().for_each(|field| field.docs = Docs::default()),
+            TypeDefKind::Variant(variant) => variant.cases.iter_mut().for_each(|case| case.docs = Docs::default()),
+            TypeDefKind::Enum(list) => list.cases.iter_mut().for_each(|case| case.docs = Docs::default()),
+            TypeDefKind::Flags(list) => list.flags.iter_mut().for_each(|flag| flag.docs = Docs::default()),
+            _ => {}
+        }
+    }
+    for (_, world) in &mut resolve.worlds {
+        world.docs = Docs::default();
+        for item in world.imports.values_mut().chain(world.exports.values_mut()) {
+            match item {
+                WorldItem::Interface { docs, .. } => *docs = Docs::default(),
+                WorldItem::Function(function) => function.docs = Docs::default(),
+                WorldItem::Type { .. } => {}
+            }
+        }
+    }
+}
+
 fn describe(kind: &str, main: PackageId, world: Option<WorldId>, resolve: &Resolve) -> Fallible<String> {
     let text = serde_json::to_string(resolve).map_err(|error| Failure::new(ErrorKind::Internal, error.to_string()))?;
     let world = world.map_or("null".to_string(), |world| world.index().to_string());
@@ -277,16 +312,24 @@ fn add_wasi(resolve: &Resolve, groups: &mut Vec<UnresolvedPackageGroup>) {
     while let Some(group) = groups.get(next) {
         let wanted: Vec<_> = packages_of(group).flat_map(|package| package.foreign_deps.keys().cloned()).collect();
         for name in wanted {
-            let text = wasi::PACKAGES.iter().find(|package| package.name == name.to_string());
-            if let Some(package) = text
+            let text = wasi_groups().iter().find(|(package, _)| *package == name);
+            if let Some((_, group)) = text
                 && known.insert(name)
-                && let Ok(group) = UnresolvedPackageGroup::parse(package.path, package.text)
             {
-                groups.push(group);
+                groups.push(group.clone());
             }
         }
         next += 1;
     }
+}
+
+/// WASI's texts, parsed once: reading them takes longer than all else.
+fn wasi_groups() -> &'static [(PackageName, UnresolvedPackageGroup)] {
+    static GROUPS: OnceLock<Vec<(PackageName, UnresolvedPackageGroup)>> = OnceLock::new();
+    GROUPS.get_or_init(|| {
+        let parse = |package: &wasi::Package| UnresolvedPackageGroup::parse(package.path, package.text).ok();
+        wasi::PACKAGES.iter().filter_map(parse).map(|group| (group.main.name.clone(), group)).collect()
+    })
 }
 
 fn packages_of(group: &UnresolvedPackageGroup) -> impl Iterator<Item = &wit_parser::UnresolvedPackage> {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <unordered_map>
 
 #include "compat/pairing.h"
 #include "compat/type_comparison.h"
@@ -43,6 +45,24 @@ std::vector<bool> carried_types(const Wit& wit, std::uint32_t world) {
   return carried;
 }
 
+// How many pairs are tried for a hint at a renamed item: more is no help to whoever reads it.
+constexpr std::size_t kGuesses = 10'000;
+
+// The types of an interface by name.
+class Names {
+ public:
+  explicit Names(const Interface& interface) {
+    for (const auto& [name, index] : interface.types) types_.emplace(name, index);
+  }
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const {
+    const auto at = types_.find(name);
+    return at == types_.end() ? std::nullopt : std::optional(at->second);
+  }
+
+ private:
+  std::unordered_map<std::string_view, std::uint32_t> types_;
+};
+
 class Comparer {
  public:
   Comparer(const Wit& old_wit, const Wit& new_wit)
@@ -75,21 +95,37 @@ class Comparer {
   std::vector<Change> take() { return std::move(changes_); }
 
  private:
-  static const WorldItem* find_item(const Wit& here, const std::vector<WorldItem>& items, const Wit& there,
-                                    const WorldItem& wanted) {
-    // Two versions of one package may be in a world: the one of the same version is the same.
-    const WorldItem* found = nullptr;
-    for (const auto& item : items) {
-      if (item.name != wanted.name || item.interface.has_value() != wanted.interface.has_value()) continue;
-      if (!item.name.empty()) return &item;
-      const auto& a = here.interfaces[*item.interface];
-      const auto& b = there.interfaces[*wanted.interface];
-      if (path_of(here, a) != path_of(there, b)) continue;
-      found = &item;
-      if (a.package && b.package && here.packages[*a.package].version == there.packages[*b.package].version) break;
+  // Items of one world by what they are called there, versions left aside.
+  class Items {
+   public:
+    Items(const Wit& wit, const std::vector<WorldItem>& items) : wit_(wit) {
+      for (const auto& item : items) by_name_.emplace(key(wit, item), &item);
     }
-    return found;
-  }
+    // Two versions of one package may be in a world: the one of the same version is the same.
+    [[nodiscard]] const WorldItem* find(const Wit& there, const WorldItem& wanted) const {
+      const WorldItem* found = nullptr;
+      const auto [begin, end] = by_name_.equal_range(key(there, wanted));
+      for (auto at = begin; at != end; ++at) {
+        found = at->second;
+        if (!found->name.empty()) break;
+        if (version(wit_, *found) == version(there, wanted)) break;
+      }
+      return found;
+    }
+
+   private:
+    static std::string key(const Wit& wit, const WorldItem& item) {
+      if (!item.name.empty()) return (item.interface ? "interface " : "") + item.name;
+      return path_of(wit, wit.interfaces[*item.interface]);
+    }
+    static std::string version(const Wit& wit, const WorldItem& item) {
+      const auto& package = wit.interfaces[*item.interface].package;
+      return package ? wit.packages[*package].version : std::string();
+    }
+
+    const Wit& wit_;
+    std::multimap<std::string, const WorldItem*> by_name_;
+  };
 
   // What modules do with an interface: call it where a world imports it, implement it where one exports it.
   void learn_roles(const Wit& wit, std::uint32_t world) {
@@ -112,6 +148,15 @@ class Comparer {
     return breaks_of(!mine || !(*old_live_)[*mine], !theirs || !(*new_live_)[*theirs]);
   }
 
+  // A type, or an interface of types alone, that nothing carries.
+  static bool is_dead(const Wit& wit, const WorldItem& item, const std::optional<std::vector<bool>>& live) {
+    if (!live || item.function) return false;
+    if (item.type) return !(*live)[*item.type];
+    const auto& interface = wit.interfaces[*item.interface];
+    const auto carried = [&](const auto& entry) { return static_cast<bool>((*live)[entry.second]); };
+    return interface.functions.empty() && std::ranges::none_of(interface.types, carried);
+  }
+
   // Where no world says it, an interface is something that modules call.
   [[nodiscard]] ModulesDo role(const std::string& path) const {
     if (only_role_) return *only_role_;
@@ -132,10 +177,13 @@ class Comparer {
       types_.add({path, role(path), interface.gate.unstable}, ChangeKind::InterfaceRemoved, path,
                  "interface with " + functions_word(interface.functions.size()), {}, Breaks::Callers);
     }
+    std::set<std::uint32_t> known;
+    for (const auto i : mine.interfaces) {
+      if (const auto j = pairing_.interface(i)) known.insert(*j);
+    }
     for (const auto j : theirs.interfaces) {
       const auto& interface = new_.interfaces[j];
-      const auto has = [&](std::uint32_t i) { return old_.interfaces[i].name == interface.name; };
-      if (std::ranges::any_of(mine.interfaces, has)) continue;
+      if (known.contains(j)) continue;
       // Nobody is asked to implement it by its being there; a world that exports it says so itself.
       const std::string path = path_of(new_, interface);
       types_.add({path, ModulesDo::Call, {}}, ChangeKind::InterfaceAdded, path, {},
@@ -144,23 +192,25 @@ class Comparer {
   }
 
   void package_worlds() {
-    const auto& mine = old_.main_package();
-    const auto& theirs = new_.main_package();
-    const auto same = [&](std::uint32_t i, std::uint32_t j) { return old_.worlds[i].name == new_.worlds[j].name; };
-    for (const auto i : mine.worlds) {
-      const auto j = std::ranges::find_if(theirs.worlds, [&](std::uint32_t other) { return same(i, other); });
-      if (j != theirs.worlds.end()) {
-        world(i, *j);
+    std::map<std::string_view, std::uint32_t> own;
+    std::map<std::string_view, std::uint32_t> others;
+    for (const auto i : old_.main_package().worlds) own.emplace(old_.worlds[i].name, i);
+    for (const auto j : new_.main_package().worlds) others.emplace(new_.worlds[j].name, j);
+    for (const auto i : old_.main_package().worlds) {
+      const World& mine = old_.worlds[i];
+      if (const auto j = others.find(mine.name); j != others.end()) {
+        world(i, j->second);
         continue;
       }
-      const std::string path = path_of(old_, old_.worlds[i]);
-      types_.add({path, ModulesDo::Call, old_.worlds[i].gate.unstable}, ChangeKind::WorldRemoved, path, "world", {},
+      const std::string path = path_of(old_, mine);
+      types_.add({path, ModulesDo::Call, mine.gate.unstable}, ChangeKind::WorldRemoved, path, "world", {},
                  Breaks::Callers);
     }
-    for (const auto j : theirs.worlds) {
-      if (std::ranges::any_of(mine.worlds, [&](std::uint32_t i) { return same(i, j); })) continue;
-      const std::string path = path_of(new_, new_.worlds[j]);
-      types_.add({path, ModulesDo::Call, {}}, ChangeKind::WorldAdded, path, {}, "world", added(new_.worlds[j].gate));
+    for (const auto j : new_.main_package().worlds) {
+      const World& theirs = new_.worlds[j];
+      if (own.contains(theirs.name)) continue;
+      const std::string path = path_of(new_, theirs);
+      types_.add({path, ModulesDo::Call, {}}, ChangeKind::WorldAdded, path, {}, "world", added(theirs.gate));
     }
   }
 
@@ -194,21 +244,23 @@ class Comparer {
   void world_items(const std::vector<WorldItem>& mine, const std::vector<WorldItem>& theirs, const std::string& base,
                    ModulesDo modules, const std::string& unstable) {
     const bool imports = modules == ModulesDo::Call;
+    const Items own(old_, mine);
+    const Items others(new_, theirs);
     for (const auto& item : mine) {
       const Where where{path_of_item(old_, item, base), modules, unstable.empty() ? item.gate.unstable : unstable};
-      if (const auto* other = find_item(new_, theirs, old_, item)) {
+      if (const auto* other = others.find(old_, item)) {
         world_item(item, *other, where);
         continue;
       }
       Where inner = where;
-      if (item.type) inner.spared = spared(modules, item.type, std::nullopt);
+      if (imports && is_dead(old_, item, old_live_)) inner.spared = Breaks::Callers;
       types_.add(inner, imports ? ChangeKind::ImportRemoved : ChangeKind::ExportRemoved, where.path,
                  text_of_item(old_, item), {}, Breaks::Callers);
     }
     for (const auto& item : theirs) {
-      if (find_item(old_, mine, new_, item) != nullptr) continue;
+      if (own.find(new_, item) != nullptr) continue;
       Where where{path_of_item(new_, item, base), modules, unstable};
-      if (item.type) where.spared = spared(modules, std::nullopt, item.type);
+      if (imports && is_dead(new_, item, new_live_)) where.spared = Breaks::Implementers;
       types_.add(where, imports ? ChangeKind::ImportAdded : ChangeKind::ExportAdded, where.path, {},
                  text_of_item(new_, item), added(item.gate));
     }
@@ -247,15 +299,14 @@ class Comparer {
 
   // `use`d or defined here: which of them it is makes no difference to whoever links.
   void interface_types(const Interface& mine, const Interface& theirs, const Where& where) {
-    const auto find = [](const Interface& interface, const std::string& name) {
-      const auto at = std::ranges::find(interface.types, name, &std::pair<std::string, std::uint32_t>::first);
-      return at == interface.types.end() ? std::nullopt : std::optional(at->second);
-    };
+    const Names own(mine);
+    const Names others(theirs);
+    std::size_t guesses = 0;
     for (const auto& [name, i] : mine.types) {
       const Type& type = old_.types[i];
       Where inner{where.path + '.' + name, where.modules, where.unstable.empty() ? type.gate.unstable : where.unstable};
-      inner.spared = spared(where.modules, i, find(theirs, name));
-      if (const auto j = find(theirs, name)) {
+      inner.spared = spared(where.modules, i, others.find(name));
+      if (const auto j = others.find(name)) {
         types_.compare(i, *j, inner);
         continue;
       }
@@ -263,7 +314,7 @@ class Comparer {
       std::string hint;
       std::size_t twins = 0;
       for (const auto& [other, j] : theirs.types) {
-        if (resource || find(mine, other) || !types_.alike(i, j)) continue;
+        if (resource || ++guesses > kGuesses || own.find(other) || !types_.alike(i, j)) continue;
         if (++twins == 1) hint = fmt::format("perhaps renamed to {}", other);
       }
       if (twins != 1) hint.clear();
@@ -271,7 +322,7 @@ class Comparer {
                  text_of_type(old_, mine, i), {}, Breaks::Callers, std::move(hint));
     }
     for (const auto& [name, j] : theirs.types) {
-      if (find(mine, name)) continue;
+      if (own.find(name)) continue;
       const bool resource = new_.types[j].kind == TypeKind::kResource;
       const Where inner{where.path, where.modules, where.unstable, spared(where.modules, std::nullopt, j)};
       types_.add(inner, resource ? ChangeKind::ResourceAdded : ChangeKind::TypeAdded, where.path + '.' + name, {},
@@ -293,14 +344,13 @@ class Comparer {
       for (const auto& function : interface.functions) functions.emplace(key_of(wit, function), &function);
       return functions;
     };
-    const auto has_resource = [](const Wit& wit, const Interface& interface, const std::string& name) {
-      return std::ranges::any_of(interface.types, [&](const auto& entry) {
-        return entry.first == name && wit.types[entry.second].kind == TypeKind::kResource;
-      });
-    };
+    const Names own_types(mine);
+    const Names other_types(theirs);
     // Functions of a resource that came or went as a whole are told with it.
-    const auto told = [&](const Wit& wit, const Function& f, const Wit& other_wit, const Interface& other) {
-      return f.resource && !has_resource(other_wit, other, wit.types[*f.resource].name);
+    const auto told = [](const Wit& wit, const Function& f, const Wit& other_wit, const Names& other) {
+      if (!f.resource) return false;
+      const auto at = other.find(wit.types[*f.resource].name);
+      return !at || other_wit.types[*at].kind != TypeKind::kResource;
     };
     const auto others = index(new_, theirs);
     const auto own = index(old_, mine);
@@ -310,7 +360,7 @@ class Comparer {
       const std::string key = key_of(old_, function);
       const auto other = others.find(key);
       if (other == others.end()) {
-        if (!told(old_, function, new_, theirs)) removed.push_back(&function);
+        if (!told(old_, function, new_, other_types)) removed.push_back(&function);
         continue;
       }
       const Where inner{where.path + '.' + key, where.modules,
@@ -319,7 +369,8 @@ class Comparer {
         this->function(function, *other->second, inner);
     }
     for (const auto& function : theirs.functions) {
-      if (!own.contains(key_of(new_, function)) && !told(new_, function, old_, mine)) added_ones.push_back(&function);
+      if (!own.contains(key_of(new_, function)) && !told(new_, function, old_, own_types))
+        added_ones.push_back(&function);
     }
     came_and_went(removed, added_ones, where);
   }
@@ -339,8 +390,9 @@ class Comparer {
       return only ? *twin : nullptr;
     };
     std::map<const Function*, std::string> renamed_from;
+    const bool few = removed.size() * came.size() * removed.size() <= kGuesses;
     for (const auto* function : removed) {
-      const Function* twin = twin_of(*function);
+      const Function* twin = few ? twin_of(*function) : nullptr;
       if (twin != nullptr) renamed_from.emplace(twin, function->name);
       const Where inner{where.path, where.modules, where.unstable.empty() ? function->gate.unstable : where.unstable};
       types_.add(inner, ChangeKind::FunctionRemoved, where.path + '.' + key_of(old_, *function),
@@ -370,20 +422,18 @@ class Comparer {
   }
 
   void parameters(const std::vector<Member>& mine, const std::vector<Member>& theirs, const Where& where) {
-    const auto find = [](const std::vector<Member>& params, const std::string& name) -> const Member* {
-      const auto at = std::ranges::find(params, name, &Member::name);
-      return at == params.end() ? nullptr : &*at;
-    };
+    const MemberIndex own(mine);
+    const MemberIndex others(theirs);
     const auto text = [](const Wit& wit, const Member& param) { return param.name + ": " + text_of(wit, param.type); };
     const auto renamed = [&](std::size_t at) {
-      return at < mine.size() && at < theirs.size() && find(theirs, mine[at].name) == nullptr &&
-             find(mine, theirs[at].name) == nullptr && types_.match(mine[at].type, theirs[at].type);
+      return at < mine.size() && at < theirs.size() && others.find(mine[at].name) == nullptr &&
+             own.find(theirs[at].name) == nullptr && types_.match(mine[at].type, theirs[at].type);
     };
     std::vector<std::string_view> order;
     std::vector<std::string_view> new_order;
     for (std::size_t i = 0; i < mine.size(); ++i) {
       const auto path = where.path + '.' + mine[i].name;
-      if (const auto* other = find(theirs, mine[i].name)) {
+      if (const auto* other = others.find(mine[i].name)) {
         order.push_back(mine[i].name);
         if (!types_.match(mine[i].type, other->type)) {
           types_.add(where, ChangeKind::ParameterTypeChanged, path, text(old_, mine[i]), text(new_, *other),
@@ -397,7 +447,7 @@ class Comparer {
       }
     }
     for (std::size_t i = 0; i < theirs.size(); ++i) {
-      if (find(mine, theirs[i].name) != nullptr) {
+      if (own.find(theirs[i].name) != nullptr) {
         new_order.push_back(theirs[i].name);
       } else if (!renamed(i)) {
         types_.add(where, ChangeKind::ParameterAdded, where.path + '.' + theirs[i].name, {}, text(new_, theirs[i]),

@@ -14,7 +14,7 @@
 namespace hotswap::compat {
 
 // The main packages with their worlds and whatever these carry from other packages; or two components, as imports and
-// exports. Packages of different names are compared as if the new one took the old one's place.
+// exports. Packages of different names have nothing in common.
 // kInvalid for a package against a component.
 [[nodiscard]] Result<Comparison> compare(const Wit& old_wit, const Wit& new_wit);
 

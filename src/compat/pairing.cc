@@ -1,6 +1,7 @@
 #include "compat/pairing.h"
 
 #include <array>
+#include <unordered_map>
 
 namespace hotswap::compat {
 namespace {
@@ -14,6 +15,17 @@ std::string_view track_of(std::string_view version) {
   const auto second = version.find('.', first + 1);
   if (version.substr(0, second) != "0.0") return version.substr(0, second);
   return version;
+}
+
+template <class Item>
+void pair_by_name(const std::vector<Item>& old_items, const std::vector<std::uint32_t>& mine,
+                  const std::vector<Item>& new_items, const std::vector<std::uint32_t>& theirs,
+                  std::vector<std::optional<std::uint32_t>>& pairs) {
+  std::unordered_map<std::string_view, std::uint32_t> by_name;
+  for (const auto index : theirs) by_name.emplace(new_items[index].name, index);
+  for (const auto index : mine) {
+    if (const auto found = by_name.find(old_items[index].name); found != by_name.end()) pairs[index] = found->second;
+  }
 }
 
 }  // namespace
@@ -31,7 +43,7 @@ Pairing::Pairing(const Wit& old_wit, const Wit& new_wit)
     packages_[mine] = theirs;
     taken[theirs] = true;
   };
-  pair(old_.main, new_.main);
+  if (old_.main_package().name == new_.main_package().name) pair(old_.main, new_.main);
   using Fits = bool (*)(const Package&, const Package&);
   constexpr std::array<Fits, 3> kRounds{
       [](const Package& a, const Package& b) { return a.version == b.version; },
@@ -49,17 +61,9 @@ Pairing::Pairing(const Wit& old_wit, const Wit& new_wit)
   }
   for (std::uint32_t i = 0; i < packages_.size(); ++i) {
     if (!packages_[i]) continue;
-    const auto& theirs = new_.packages[*packages_[i]];
-    for (const auto mine : old_.packages[i].interfaces) {
-      for (const auto other : theirs.interfaces) {
-        if (old_.interfaces[mine].name == new_.interfaces[other].name) interfaces_[mine] = other;
-      }
-    }
-    for (const auto mine : old_.packages[i].worlds) {
-      for (const auto other : theirs.worlds) {
-        if (old_.worlds[mine].name == new_.worlds[other].name) worlds_[mine] = other;
-      }
-    }
+    const Package& theirs = new_.packages[*packages_[i]];
+    pair_by_name(old_.interfaces, old_.packages[i].interfaces, new_.interfaces, theirs.interfaces, interfaces_);
+    pair_by_name(old_.worlds, old_.packages[i].worlds, new_.worlds, theirs.worlds, worlds_);
   }
 }
 

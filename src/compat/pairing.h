@@ -10,7 +10,7 @@ namespace hotswap::compat {
 
 class Pairing {
  public:
-  // Packages are paired by name and version, else by name and track, else by name alone. The main ones always are.
+  // Packages are paired by name and version, else by name and track, else by name alone; main ones of one name first.
   Pairing(const Wit& old_wit, const Wit& new_wit);
 
   [[nodiscard]] std::optional<std::uint32_t> package(std::uint32_t old_package) const { return packages_[old_package]; }

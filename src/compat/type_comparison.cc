@@ -15,16 +15,11 @@ bool has_named_members(TypeKind kind) {
   return kind == TypeKind::kRecord || kind == TypeKind::kVariant || kind == TypeKind::kEnum || kind == TypeKind::kFlags;
 }
 
-const Member* find(const std::vector<Member>& members, std::string_view name) {
-  const auto found = std::ranges::find(members, name, &Member::name);
-  return found == members.end() ? nullptr : &*found;
-}
-
 // Names in their order, of those that the other side has too.
-std::string shared_names(const std::vector<Member>& members, const std::vector<Member>& others) {
+std::string shared_names(const std::vector<Member>& members, const MemberIndex& others) {
   std::string names;
   for (const auto& member : members) {
-    if (find(others, member.name) == nullptr) continue;
+    if (others.find(member.name) == nullptr) continue;
     if (!names.empty()) names += ", ";
     names += member.name;
   }
@@ -43,6 +38,21 @@ std::string text_of_member(const Wit& wit, const Member& member, bool field) {
 }
 
 }  // namespace
+
+MemberIndex::MemberIndex(const std::vector<Member>& members) : members_(members) {
+  constexpr std::size_t kFew = 16;
+  if (members.size() <= kFew) return;
+  for (const auto& member : members) by_name_.emplace(member.name, &member);
+}
+
+const Member* MemberIndex::find(std::string_view name) const {
+  if (by_name_.empty()) {
+    const auto found = std::ranges::find(members_, name, &Member::name);
+    return found == members_.end() ? nullptr : &*found;
+  }
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
 
 void TypeComparison::add(const Where& where, ChangeKind kind, std::string path, std::string was, std::string is,
                          Breaks breaks, std::string hint) {
@@ -166,11 +176,13 @@ void TypeComparison::compare_members(const Type& mine, const Type& theirs, const
                                 ChangeKind::TypeChanged};
   const bool field = mine.kind == TypeKind::kRecord;
   const Words& words = field ? kFields : mine.kind == TypeKind::kFlags ? kFlags : kCases;
+  const MemberIndex own(mine.members);
+  const MemberIndex others(theirs.members);
   const auto path = [&](const Member& member) { return where.path + '.' + member.name; };
   for (std::size_t i = 0; i < mine.members.size(); ++i) {
     const Member& was = mine.members[i];
     const std::string text = text_of_member(old_, was, field);
-    if (const auto* is = find(theirs.members, was.name)) {
+    if (const auto* is = others.find(was.name)) {
       if (!match(was.type, is->type)) {
         add(where, words.type_changed, path(was), text, text_of_member(new_, *is, field), Breaks::Both);
       }
@@ -179,19 +191,19 @@ void TypeComparison::compare_members(const Type& mine, const Type& theirs, const
     std::string hint;
     if (i < theirs.members.size() && theirs.members.size() == mine.members.size()) {
       const Member& there = theirs.members[i];
-      if (find(mine.members, there.name) == nullptr && match(was.type, there.type)) {
+      if (own.find(there.name) == nullptr && match(was.type, there.type)) {
         hint = fmt::format("perhaps renamed to {}", there.name);
       }
     }
     add(where, words.removed, path(was), text, {}, Breaks::Both, std::move(hint));
   }
   for (const auto& is : theirs.members) {
-    if (find(mine.members, is.name) == nullptr) {
+    if (own.find(is.name) == nullptr) {
       add(where, words.added, path(is), {}, text_of_member(new_, is, field), Breaks::Both);
     }
   }
-  auto was = shared_names(mine.members, theirs.members);
-  auto is = shared_names(theirs.members, mine.members);
+  auto was = shared_names(mine.members, others);
+  auto is = shared_names(theirs.members, own);
   if (was != is) add(where, words.moved, where.path, std::move(was), std::move(is), Breaks::Both);
 }
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,17 @@ struct Where {
   std::string unstable{};
   // Whom the item cannot break: callers import only those types that a function carries.
   Breaks spared = Breaks::None;
+};
+
+// Members by name; as many as a text holds, so that looking them up one by one would not do.
+class MemberIndex {
+ public:
+  explicit MemberIndex(const std::vector<Member>& members);
+  [[nodiscard]] const Member* find(std::string_view name) const;
+
+ private:
+  const std::vector<Member>& members_;
+  std::unordered_map<std::string_view, const Member*> by_name_;  // empty where there are few
 };
 
 class TypeComparison {

@@ -35,6 +35,14 @@ WitProblem problem_of(const eng_error& error) {
   return {.message = message};
 }
 
+WitResult<std::string> describe(const std::vector<WitPackage>& packages, bool docs) {
+  const Packages list(packages);
+  eng_buffer json{};
+  eng_error error{};
+  if (!eng_wit_parse(list.data(), list.size(), docs, &json, &error)) return std::unexpected(problem_of(error));
+  return take(json);
+}
+
 WitProblem problem_of(const Error& error) { return {.message = error.detail}; }
 
 }  // namespace
@@ -50,16 +58,10 @@ Error to_error(const WitProblem& problem) {
           {{problem.file, fmt::format("{}: {}: {}", place, problem.message, problem.text)}}};
 }
 
-WitResult<std::string> describe_wit(const std::vector<WitPackage>& packages) {
-  const Packages list(packages);
-  eng_buffer json{};
-  eng_error error{};
-  if (!eng_wit_parse(list.data(), list.size(), &json, &error)) return std::unexpected(problem_of(error));
-  return take(json);
-}
+WitResult<std::string> describe_wit(const std::vector<WitPackage>& packages) { return describe(packages, true); }
 
 WitResult<compat::Wit> parse_wit(const std::vector<WitPackage>& packages) {
-  HS_TRY(const std::string document, describe_wit(packages));
+  HS_TRY(const std::string document, describe(packages, false));
   auto wit = compat::read_wit(document);
   if (!wit) return std::unexpected(problem_of(wit.error()));
   return *std::move(wit);

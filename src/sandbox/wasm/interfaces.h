@@ -39,8 +39,8 @@ using WitResult = std::expected<T, WitProblem>;
 // kInvalid: "acme.wit:3:5: expected …", with the line and a mark under the place; the field is the file.
 [[nodiscard]] Error to_error(const WitProblem& problem);
 
-// The resolved description as JSON (see eng_wit_parse). The first package is the main one, the others are what it may
-// depend on; WASI's packages need not be given.
+// The resolved description as JSON, with documentation (see eng_wit_parse). The first package is the main one, the
+// others are what it may depend on; WASI's packages need not be given.
 [[nodiscard]] WitResult<std::string> describe_wit(const std::vector<WitPackage>& packages);
 [[nodiscard]] WitResult<compat::Wit> parse_wit(const std::vector<WitPackage>& packages);
 
