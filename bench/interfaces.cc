@@ -93,13 +93,20 @@ int main(int argc, char** argv) {
   const std::string binary{std::istreambuf_iterator<char>(in), {}};
   compat::Offers offers;
   for (const auto& wit : wasm::wasi_wits()) offers.add(wit);
-  const auto validate = measure(rounds, [&] {
-    const auto component = wasm::decode_wit(binary);
+  const auto check = [&](const compat::Wit& component) {
+    if (!compat::check_component(component, offers, std::nullopt).fits) give_up(module + " does not fit");
+  };
+  const auto decoded = [&] {
+    auto component = wasm::decode_wit(binary);
     if (!component) give_up(component.error().detail);
-    if (!compat::check_component(*component, offers, std::nullopt).fits) give_up(module + " does not fit");
-  });
+    return *std::move(component);
+  };
+  const compat::Wit component = decoded();
+  const auto validate = measure(rounds, [&] { check(component); });
+  const auto decode_and_validate = measure(rounds, [&] { check(decoded()); });
   fmt::print("{}\n", json::serialize(json::object{{"parseAndCompare", parse_and_compare},
                                                   {"parseAndCompareNext", parse_and_compare_next},
                                                   {"compare", compare},
-                                                  {"validate", validate}}));
+                                                  {"validate", validate},
+                                                  {"decodeAndValidate", decode_and_validate}}));
 }

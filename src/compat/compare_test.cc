@@ -576,6 +576,14 @@ TEST(Compare, RefusesAPackageAgainstAComponent) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kInvalid);
 }
 
+// The parser lets two cases of one name pass.
+TEST(Compare, TellsCasesOfOneNameApart) {
+  const auto variant = [](const std::string& cases) { return package("variant v { " + cases + " } f: func(a: v);"); };
+  EXPECT_TRUE(changes_of(variant("a(u8), a(u16)"), variant("a(u8), a(u16)")).empty());
+  EXPECT_FALSE(changes_of(variant("a(u8), a(u16)"), variant("a(u8), a(u8)")).empty());
+  EXPECT_FALSE(changes_of(variant("a(u8), a(u8)"), variant("a(u8), a(u16)")).empty());
+}
+
 // A type of a thousand nested ones, all of other names on the other side, ends in an answer.
 TEST(Compare, EndsForTypesThatNobodyWrites) {
   const auto chain = [](const std::string& letter) {

@@ -167,6 +167,16 @@ void TypeComparison::compare(std::uint32_t mine, std::uint32_t theirs, const Whe
   if (!same) add(where, ChangeKind::TypeChanged, where.path, text_of(old_, a), text_of(new_, b), Breaks::Both);
 }
 
+bool TypeComparison::same_members(const Type& mine, const Type& theirs) {
+  if (mine.members.size() != theirs.members.size()) return false;
+  for (std::size_t i = 0; i < mine.members.size(); ++i) {
+    const Member& was = mine.members[i];
+    const Member& is = theirs.members[i];
+    if (was.name != is.name || !match(was.type, is.type)) return false;
+  }
+  return true;
+}
+
 void TypeComparison::compare_members(const Type& mine, const Type& theirs, const Where& where) {
   static constexpr Words kFields{ChangeKind::FieldAdded, ChangeKind::FieldRemoved, ChangeKind::FieldMoved,
                                  ChangeKind::FieldTypeChanged};
@@ -176,6 +186,8 @@ void TypeComparison::compare_members(const Type& mine, const Type& theirs, const
                                 ChangeKind::TypeChanged};
   const bool field = mine.kind == TypeKind::kRecord;
   const Words& words = field ? kFields : mine.kind == TypeKind::kFlags ? kFlags : kCases;
+  if (same_members(mine, theirs)) return;
+  const std::size_t told = changes_.size();
   const MemberIndex own(mine.members);
   const MemberIndex others(theirs.members);
   const auto path = [&](const Member& member) { return where.path + '.' + member.name; };
@@ -205,6 +217,10 @@ void TypeComparison::compare_members(const Type& mine, const Type& theirs, const
   auto was = shared_names(mine.members, others);
   auto is = shared_names(theirs.members, own);
   if (was != is) add(where, words.moved, where.path, std::move(was), std::move(is), Breaks::Both);
+  // Cases of one name, which the parser lets pass: they are not the same type, whatever can be said about them.
+  if (changes_.size() == told) {
+    add(where, ChangeKind::TypeChanged, where.path, text_of(old_, mine), text_of(new_, theirs), Breaks::Both);
+  }
 }
 
 }  // namespace hotswap::compat

@@ -67,6 +67,7 @@ class TypeComparison {
 
   bool match(TypeRef mine, TypeRef theirs, int depth);
   bool same_structure(std::uint32_t mine, std::uint32_t theirs, int depth);
+  bool same_members(const Type& mine, const Type& theirs);
   void compare_members(const Type& mine, const Type& theirs, const Where& where);
 
   const Wit& old_;
