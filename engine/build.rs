@@ -53,7 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The folders of all dependencies: registry, vendored or patched, cargo alone knows.
 fn crate_folders() -> Result<BTreeMap<String, PathBuf>, Box<dyn Error>> {
     let told = Command::new(env::var("CARGO")?)
-        .args(["metadata", "--format-version=1", "--locked", "--offline", "--manifest-path"])
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        // Without it, crates for other platforms would be asked for, which nobody has downloaded.
+        .args(["--filter-platform", &env::var("TARGET")?])
+        .arg("--manifest-path")
         .arg(Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("Cargo.toml"))
         .output()?;
     if !told.status.success() {

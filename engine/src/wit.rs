@@ -9,8 +9,9 @@ use wit_component::semver_check;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{
-    Docs, Function, LiftLowerAbi, ManglingAndAbi, PackageId, PackageName, ParseError, Resolve, ResolveError, SourceMap,
-    Span, TypeDefKind, UnresolvedPackageGroup, WasmExport, WasmExportKind, WasmImport, WorldId, WorldItem, WorldKey,
+    Docs, Function, LiftLowerAbi, ManglingAndAbi, PackageId, PackageName, ParseError, Resolve, ResolveError,
+    ResolveErrorKind, SourceMap, Span, TypeDefKind, UnresolvedPackageGroup, WasmExport, WasmExportKind, WasmImport,
+    WorldId, WorldItem, WorldKey,
 };
 
 /// WASI's packages as this build links them, and the core modules of Preview 1; made by build.rs.
@@ -257,9 +258,17 @@ fn resolve(packages: &[Vec<Source<'_>>], unstable: bool) -> Fallible<Parsed> {
         }
     }
     add_wasi(&resolve, &mut groups);
+    let given: Vec<_> = groups.iter().flat_map(names).map(|name| name.to_string()).collect();
     let located = |error: ResolveError, map: &SourceMap| {
+        let message = match error.kind() {
+            // wit-parser knows those alone that it has come to.
+            ResolveErrorKind::PackageNotFound { requested, .. } => {
+                format!("there is no package {requested}; given are {}", given.join(", "))
+            }
+            kind => kind.to_string(),
+        };
         let all = packages.iter().flatten().copied().chain(wasi::PACKAGES.iter().map(|p| (p.path, p.text.as_bytes())));
-        located(error.kind().span(), &error.to_string(), map, all)
+        located(error.kind().span(), &message, map, all)
     };
     let main = match encoded_main {
         Some(main) => {

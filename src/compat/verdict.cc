@@ -24,7 +24,10 @@ std::optional<Version> parse(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   for (std::size_t i = 0; i < 3; ++i) {
-    if (i > 0 && (at == end || *at++ != '.')) return std::nullopt;
+    if (i > 0) {
+      if (at == end || *at != '.') return std::nullopt;
+      ++at;
+    }
     const auto [next, code] = std::from_chars(at, end, version.numbers[i]);
     if (code != std::errc()) return std::nullopt;
     at = next;

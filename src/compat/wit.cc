@@ -48,12 +48,13 @@ const json::array& array_of(const json::value& value) {
 // Reads the description with every index checked, so that nothing later has to.
 class Reader {
  public:
-  explicit Reader(const json::object& document) : resolve_(object_of(need(document, "resolve"))) {
+  explicit Reader(const json::object& document)
+      : resolve_(object_of(need(document, "resolve"))),
+        packages_(array_of(need(resolve_, "packages")).size()),
+        worlds_(array_of(need(resolve_, "worlds")).size()),
+        interfaces_(array_of(need(resolve_, "interfaces")).size()),
+        types_(array_of(need(resolve_, "types")).size()) {
     wit_.component = string_of(need(document, "kind")) == "component";
-    packages_ = array_of(need(resolve_, "packages")).size();
-    worlds_ = array_of(need(resolve_, "worlds")).size();
-    interfaces_ = array_of(need(resolve_, "interfaces")).size();
-    types_ = array_of(need(resolve_, "types")).size();
     wit_.main = index(need(document, "main"), packages_);
     if (const auto* world = find(document, "world")) wit_.world = index(*world, worlds_);
   }
@@ -273,8 +274,11 @@ class Reader {
   }
 
   const json::object& resolve_;
+  std::size_t packages_;
+  std::size_t worlds_;
+  std::size_t interfaces_;
+  std::size_t types_;
   Wit wit_;
-  std::size_t packages_ = 0, worlds_ = 0, interfaces_ = 0, types_ = 0;
 };
 
 std::string joined(const Wit& wit, const std::vector<Member>& members, std::size_t from = 0) {
