@@ -9,6 +9,7 @@
 
 #include "compat/pairing.h"
 #include "compat/type_comparison.h"
+#include "compat/world_items.h"
 
 namespace hotswap::compat {
 namespace {
@@ -18,31 +19,6 @@ std::string functions_word(std::size_t count) { return fmt::format("{} function{
 // "request.method", "handle": unique in an interface.
 std::string key_of(const Wit& wit, const Function& function) {
   return function.resource ? wit.types[*function.resource].name + '.' + function.name : function.name;
-}
-
-// Which types the functions of a world carry, in whatever they hold.
-std::vector<bool> carried_types(const Wit& wit, std::uint32_t world) {
-  std::vector<bool> carried(wit.types.size());
-  std::vector<TypeRef> pending;
-  const auto carry = [&](const Function& function) {
-    for (const auto& param : function.params) pending.push_back(param.type);
-    pending.push_back(function.result);
-  };
-  for (const auto* items : {&wit.worlds[world].imports, &wit.worlds[world].exports}) {
-    for (const auto& item : *items) {
-      if (item.function) carry(*item.function);
-      if (!item.interface) continue;
-      for (const auto& function : wit.interfaces[*item.interface].functions) carry(function);
-    }
-  }
-  while (!pending.empty()) {
-    const auto index = pending.back().index();
-    pending.pop_back();
-    if (!index || carried[*index]) continue;
-    carried[*index] = true;
-    for (const auto& member : wit.types[*index].members) pending.push_back(member.type);
-  }
-  return carried;
 }
 
 // How many pairs are tried for a hint at a renamed item: more is no help to whoever reads it.
@@ -69,16 +45,14 @@ class Comparer {
       : old_(old_wit), new_(new_wit), pairing_(old_wit, new_wit), types_(old_wit, new_wit, pairing_, changes_) {}
 
   void packages() {
-    for (const auto world : old_.main_package().worlds) learn_roles(old_, world);
-    for (const auto world : new_.main_package().worlds) learn_roles(new_, world);
+    learn_roles(old_.main_package().worlds, new_.main_package().worlds);
     package_interfaces();
     package_worlds();
     drain();
   }
 
   void worlds(std::uint32_t mine, std::uint32_t theirs) {
-    learn_roles(old_, mine);
-    learn_roles(new_, theirs);
+    learn_roles({mine}, {theirs});
     old_live_ = carried_types(old_, mine);
     new_live_ = carried_types(new_, theirs);
     world(mine, theirs);
@@ -95,49 +69,27 @@ class Comparer {
   std::vector<Change> take() { return std::move(changes_); }
 
  private:
-  // Items of one world by what they are called there, versions left aside.
-  class Items {
-   public:
-    Items(const Wit& wit, const std::vector<WorldItem>& items) : wit_(wit) {
-      for (const auto& item : items) by_name_.emplace(key(wit, item), &item);
-    }
-    // Two versions of one package may be in a world: the one of the same version is the same.
-    [[nodiscard]] const WorldItem* find(const Wit& there, const WorldItem& wanted) const {
-      const WorldItem* found = nullptr;
-      const auto [begin, end] = by_name_.equal_range(key(there, wanted));
-      for (auto at = begin; at != end; ++at) {
-        found = at->second;
-        if (!found->name.empty()) break;
-        if (version(wit_, *found) == version(there, wanted)) break;
-      }
-      return found;
-    }
+  // What modules do with an interface: call it where a world imports it, implement it where one exports it. Those that
+  // are there were made for the old worlds; the new ones speak of what these do not mention.
+  void learn_roles(const std::vector<std::uint32_t>& mine, const std::vector<std::uint32_t>& theirs) {
+    roles_ = roles_of(old_, mine);
+    roles_.merge(roles_of(new_, theirs));
+  }
 
-   private:
-    static std::string key(const Wit& wit, const WorldItem& item) {
-      if (!item.name.empty()) return (item.interface ? "interface " : "") + item.name;
-      return path_of(wit, wit.interfaces[*item.interface]);
-    }
-    static std::string version(const Wit& wit, const WorldItem& item) {
-      const auto& package = wit.interfaces[*item.interface].package;
-      return package ? wit.packages[*package].version : std::string();
-    }
-
-    const Wit& wit_;
-    std::multimap<std::string, const WorldItem*> by_name_;
-  };
-
-  // What modules do with an interface: call it where a world imports it, implement it where one exports it.
-  void learn_roles(const Wit& wit, std::uint32_t world) {
+  static std::map<std::string, ModulesDo> roles_of(const Wit& wit, const std::vector<std::uint32_t>& worlds) {
+    std::map<std::string, ModulesDo> roles;
     const auto learn = [&](const std::vector<WorldItem>& items, ModulesDo what) {
       for (const auto& item : items) {
         if (!item.interface || wit.interfaces[*item.interface].name.empty()) continue;
-        const auto [at, added] = roles_.emplace(path_of(wit, wit.interfaces[*item.interface]), what);
+        const auto [at, added] = roles.emplace(path_of(wit, wit.interfaces[*item.interface]), what);
         if (!added && at->second != what) at->second = ModulesDo::Both;
       }
     };
-    learn(wit.worlds[world].imports, ModulesDo::Call);
-    learn(wit.worlds[world].exports, ModulesDo::Implement);
+    for (const auto world : worlds) {
+      learn(wit.worlds[world].imports, ModulesDo::Call);
+      learn(wit.worlds[world].exports, ModulesDo::Implement);
+    }
+    return roles;
   }
 
   // Of one world it is known which types its functions carry: a module that imports an interface imports no other type
@@ -244,8 +196,8 @@ class Comparer {
   void world_items(const std::vector<WorldItem>& mine, const std::vector<WorldItem>& theirs, const std::string& base,
                    ModulesDo modules, const std::string& unstable) {
     const bool imports = modules == ModulesDo::Call;
-    const Items own(old_, mine);
-    const Items others(new_, theirs);
+    const WorldItems own(old_, mine);
+    const WorldItems others(new_, theirs);
     for (const auto& item : mine) {
       const Where where{path_of_item(old_, item, base), modules, unstable.empty() ? item.gate.unstable : unstable};
       if (const auto* other = others.find(old_, item)) {
@@ -275,7 +227,7 @@ class Comparer {
       if (!types_.compare_gates(where, mine.gate, theirs.gate)) return;
       interface(*mine.interface, *theirs.interface, inner);
     } else if (mine.function && theirs.function) {
-      if (types_.compare_gates(where, mine.gate, theirs.gate)) function(*mine.function, *theirs.function, where);
+      if (types_.compare_gates(where, mine.gate, theirs.gate)) types_.compare(*mine.function, *theirs.function, where);
     } else if (mine.type && theirs.type) {
       Where inner = where;
       inner.spared = spared(where.modules, mine.type, theirs.type);
@@ -366,7 +318,7 @@ class Comparer {
       const Where inner{where.path + '.' + key, where.modules,
                         where.unstable.empty() ? function.gate.unstable : where.unstable};
       if (types_.compare_gates(inner, function.gate, other->second->gate))
-        this->function(function, *other->second, inner);
+        types_.compare(function, *other->second, inner);
     }
     for (const auto& function : theirs.functions) {
       if (!own.contains(key_of(new_, function)) && !told(new_, function, old_, own_types))
@@ -404,59 +356,6 @@ class Comparer {
       types_.add(where, ChangeKind::FunctionAdded, where.path + '.' + key_of(new_, *function), {},
                  text_of(new_, *function), added(function->gate),
                  from == renamed_from.end() ? "" : fmt::format("perhaps renamed from {}", from->second));
-    }
-  }
-
-  void function(const Function& mine, const Function& theirs, const Where& where) {
-    const auto whole = [&](ChangeKind kind) {
-      types_.add(where, kind, where.path, text_of(old_, mine), text_of(new_, theirs), Breaks::Both);
-    };
-    if (mine.kind != theirs.kind) return whole(ChangeKind::FunctionKindChanged);
-    if (mine.async != theirs.async) whole(ChangeKind::AsyncChanged);
-    parameters(mine.params, theirs.params, where);
-    if (!types_.match(mine.result, theirs.result)) {
-      const auto text = [](const Wit& wit, TypeRef type) { return type.none() ? "no result" : text_of(wit, type); };
-      types_.add(where, ChangeKind::ResultChanged, where.path, text(old_, mine.result), text(new_, theirs.result),
-                 Breaks::Both);
-    }
-  }
-
-  void parameters(const std::vector<Member>& mine, const std::vector<Member>& theirs, const Where& where) {
-    const MemberIndex own(mine);
-    const MemberIndex others(theirs);
-    const auto text = [](const Wit& wit, const Member& param) { return param.name + ": " + text_of(wit, param.type); };
-    const auto renamed = [&](std::size_t at) {
-      return at < mine.size() && at < theirs.size() && others.find(mine[at].name) == nullptr &&
-             own.find(theirs[at].name) == nullptr && types_.match(mine[at].type, theirs[at].type);
-    };
-    std::vector<std::string_view> order;
-    std::vector<std::string_view> new_order;
-    for (std::size_t i = 0; i < mine.size(); ++i) {
-      const auto path = where.path + '.' + mine[i].name;
-      if (const auto* other = others.find(mine[i].name)) {
-        order.push_back(mine[i].name);
-        if (!types_.match(mine[i].type, other->type)) {
-          types_.add(where, ChangeKind::ParameterTypeChanged, path, text(old_, mine[i]), text(new_, *other),
-                     Breaks::Both);
-        }
-      } else if (renamed(i)) {
-        types_.add(where, ChangeKind::ParameterRenamed, path, text(old_, mine[i]), text(new_, theirs[i]), Breaks::Both,
-                   "names of parameters are part of a function's type");
-      } else {
-        types_.add(where, ChangeKind::ParameterRemoved, path, text(old_, mine[i]), {}, Breaks::Both);
-      }
-    }
-    for (std::size_t i = 0; i < theirs.size(); ++i) {
-      if (own.find(theirs[i].name) != nullptr) {
-        new_order.push_back(theirs[i].name);
-      } else if (!renamed(i)) {
-        types_.add(where, ChangeKind::ParameterAdded, where.path + '.' + theirs[i].name, {}, text(new_, theirs[i]),
-                   Breaks::Both);
-      }
-    }
-    if (order != new_order) {
-      types_.add(where, ChangeKind::ParameterMoved, where.path, fmt::format("({})", fmt::join(order, ", ")),
-                 fmt::format("({})", fmt::join(new_order, ", ")), Breaks::Both);
     }
   }
 

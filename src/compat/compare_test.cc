@@ -565,6 +565,11 @@ TEST(Compare, KnowsWhatModulesDoFromTheWorlds) {
   EXPECT_EQ(role("world w { import x; }"), ModulesDo::Call);
   EXPECT_EQ(role("world w { export x; }"), ModulesDo::Implement);
   EXPECT_EQ(role("world w { import x; export x; }"), ModulesDo::Both);
+  // A world that comes with the new version has no modules yet.
+  const auto changes = changes_of("package a:b@1.0.0;\ninterface x { f: func(); }\nworld w { import x; }\n",
+                                  "package a:b@1.1.0;\ninterface x { f: func(); g: func(); }\nworld w { import x; }\n"
+                                  "world v { export x; }\n");
+  EXPECT_EQ(changes.at(0).modules, ModulesDo::Call);
 }
 
 TEST(Compare, RefusesAPackageAgainstAComponent) {

@@ -223,4 +223,56 @@ void TypeComparison::compare_members(const Type& mine, const Type& theirs, const
   }
 }
 
+void TypeComparison::compare(const Function& mine, const Function& theirs, const Where& where) {
+  const auto whole = [&](ChangeKind kind) {
+    add(where, kind, where.path, text_of(old_, mine), text_of(new_, theirs), Breaks::Both);
+  };
+  if (mine.kind != theirs.kind) return whole(ChangeKind::FunctionKindChanged);
+  if (mine.async != theirs.async) whole(ChangeKind::AsyncChanged);
+  compare_parameters(mine.params, theirs.params, where);
+  if (!match(mine.result, theirs.result)) {
+    const auto text = [](const Wit& wit, TypeRef type) { return type.none() ? "no result" : text_of(wit, type); };
+    add(where, ChangeKind::ResultChanged, where.path, text(old_, mine.result), text(new_, theirs.result), Breaks::Both);
+  }
+}
+
+void TypeComparison::compare_parameters(const std::vector<Member>& mine, const std::vector<Member>& theirs,
+                                        const Where& where) {
+  const MemberIndex own(mine);
+  const MemberIndex others(theirs);
+  const auto text = [](const Wit& wit, const Member& param) { return param.name + ": " + text_of(wit, param.type); };
+  const auto renamed = [&](std::size_t at) {
+    return at < mine.size() && at < theirs.size() && others.find(mine[at].name) == nullptr &&
+           own.find(theirs[at].name) == nullptr && match(mine[at].type, theirs[at].type);
+  };
+  std::vector<std::string_view> order;
+  std::vector<std::string_view> new_order;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    const auto path = where.path + '.' + mine[i].name;
+    if (const auto* other = others.find(mine[i].name)) {
+      order.push_back(mine[i].name);
+      if (!match(mine[i].type, other->type)) {
+        add(where, ChangeKind::ParameterTypeChanged, path, text(old_, mine[i]), text(new_, *other), Breaks::Both);
+      }
+    } else if (renamed(i)) {
+      add(where, ChangeKind::ParameterRenamed, path, text(old_, mine[i]), text(new_, theirs[i]), Breaks::Both,
+          "names of parameters are part of a function's type");
+    } else {
+      add(where, ChangeKind::ParameterRemoved, path, text(old_, mine[i]), {}, Breaks::Both);
+    }
+  }
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    if (own.find(theirs[i].name) != nullptr) {
+      new_order.push_back(theirs[i].name);
+    } else if (!renamed(i)) {
+      add(where, ChangeKind::ParameterAdded, where.path + '.' + theirs[i].name, {}, text(new_, theirs[i]),
+          Breaks::Both);
+    }
+  }
+  if (order != new_order) {
+    add(where, ChangeKind::ParameterMoved, where.path, fmt::format("({})", fmt::join(order, ", ")),
+        fmt::format("({})", fmt::join(new_order, ", ")), Breaks::Both);
+  }
+}
+
 }  // namespace hotswap::compat

@@ -1,5 +1,5 @@
-// Types against types. What is named alike on both sides is compared once, where it is defined; everything else by its
-// structure, with aliases seen through.
+// Types against types, and functions by theirs. What is named alike on both sides is compared once, where it is
+// defined; everything else by its structure, with aliases seen through.
 #pragma once
 
 #include <map>
@@ -51,6 +51,8 @@ class TypeComparison {
 
   // Two definitions of the same name. Every pair is compared once.
   void compare(std::uint32_t mine, std::uint32_t theirs, const Where& where);
+  // Two functions of the same name.
+  void compare(const Function& mine, const Function& theirs, const Where& where);
   // A pair that match() met since the last call and compare() has not seen.
   [[nodiscard]] std::optional<std::pair<std::uint32_t, std::uint32_t>> next();
 
@@ -68,6 +70,7 @@ class TypeComparison {
   bool match(TypeRef mine, TypeRef theirs, int depth);
   bool same_structure(std::uint32_t mine, std::uint32_t theirs, int depth);
   bool same_members(const Type& mine, const Type& theirs);
+  void compare_parameters(const std::vector<Member>& mine, const std::vector<Member>& theirs, const Where& where);
   void compare_members(const Type& mine, const Type& theirs, const Where& where);
 
   const Wit& old_;
