@@ -141,7 +141,7 @@ Outcome<InterfaceInput> read_interfaces(Context& context, const std::string& pat
 }
 
 Failure failure_from(Context& context, const wasm::WitProblem& problem) {
-  Failure failure{.exit = ExitCode::Usage, .title = "Invalid WIT"};
+  Failure failure{.exit = ExitCode::Usage, .title = "Invalid WIT", .detail = {}};
   if (problem.line == 0) {
     failure.detail = problem.file.empty() ? problem.message : problem.file + ": " + problem.message;
     return failure;

@@ -30,6 +30,7 @@ enum class Primitive : std::uint8_t {
   kErrorContext,
 };
 [[nodiscard]] std::string_view primitive_name(Primitive primitive) noexcept;
+[[nodiscard]] std::optional<Primitive> find_primitive(std::string_view name) noexcept;
 
 // The use of a type: a primitive one, one of Wit::types, or none (the empty side of `result<_, string>`).
 class TypeRef {
