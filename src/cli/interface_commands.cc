@@ -1,4 +1,5 @@
-// `hotswap interface`: what changed between two interfaces, and whether a module fits. Both work offline, for CI jobs.
+// `hotswap interface`: what changed between two interfaces, and whether a module fits. Both work offline, for CI jobs,
+// and against a server's registry (interface_registry.h).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/interface_input.h"
+#include "cli/interface_registry.h"
 #include "cli/interface_view.h"
 #include "cli/output.h"
 #include "compat/compare.h"
@@ -18,7 +20,7 @@ constexpr int kBreaking = static_cast<int>(ExitCode::Refused);
 struct DiffOptions {
   std::string from{};
   std::string to{};
-  std::string mode = "backward";
+  std::optional<std::string> mode{};
   std::string world{};
   std::vector<std::string> wit{};
 };
@@ -27,6 +29,7 @@ struct CheckOptions {
   std::string module{};
   std::string world{};
   std::vector<std::string> wit{};
+  bool registry = false;
 };
 
 // A mode as it is typed: "backward".
@@ -93,14 +96,22 @@ Outcome<std::vector<wasm::WitPackage>> dependencies(const std::vector<std::strin
 }
 
 Outcome<int> diff(Context& context, const DiffOptions& options) {
+  if (is_interface_id(options.from) && is_interface_id(options.to)) {
+    if (!options.world.empty() || !options.wit.empty()) {
+      return usage_failure("--world and --wit are for files; these are registered interfaces");
+    }
+    std::optional<std::string> mode;
+    if (options.mode) mode = enum_name(mode_of(*options.mode));
+    return diff_registered(context, options.from, options.to, mode);
+  }
   HS_TRY(const auto more, dependencies(options.wit));
   HS_TRY(const auto from, read_interfaces(context, options.from, more));
   HS_TRY(const auto to, read_interfaces(context, options.to, more));
   HS_TRY(auto comparison, compare(from, to, options.world));
   if (comparison.from.empty()) comparison.from = options.from;
   if (comparison.to.empty()) comparison.to = options.to;
-  const auto verdict = compat::judge(comparison, mode_of(options.mode));
-  const json::value document = document_of(comparison, verdict);
+  const auto verdict = compat::judge(comparison, mode_of(options.mode.value_or("backward")));
+  const json::value document = compat::document_of(comparison, verdict);
   print_result(context, {json::serialize(document), document},
                [&] { context.out << text_of(comparison, verdict, colored(context)); });
   return verdict.compatible ? kOk : kBreaking;
@@ -147,6 +158,10 @@ Outcome<compat::Conformance> check_core(const ModuleDescription& module, const c
 }
 
 Outcome<int> check(Context& context, const CheckOptions& options) {
+  if (options.registry) {
+    if (!options.wit.empty()) return usage_failure("--wit and --registry: use one of them");
+    return check_registered(context, options.module, options.world);
+  }
   HS_TRY(const auto module, read_interfaces(context, options.module));
   if (kind_of(module) == "WIT package") {
     return usage_failure(options.module + " is a WIT package", "a module is a component or a core module");
@@ -183,23 +198,29 @@ Outcome<int> check(Context& context, const CheckOptions& options) {
 void add_diff(CLI::App& group, Context& context) {
   auto* command = group.add_subcommand("diff", "List what changed between two interfaces, and for whom it breaks");
   auto options = std::make_shared<DiffOptions>();
-  command->add_option("OLD", options->from, "A .wit file, a folder of them with deps/, or a .wasm file")->required();
+  command
+      ->add_option("OLD", options->from,
+                   "A .wit file, a folder of them with deps/, a .wasm file, or a registered interface")
+      ->required();
   command->add_option("NEW", options->to, "The same, newer")->required();
-  command->add_option("--mode", options->mode, "What must keep working for exit code 0")
+  command
+      ->add_option("--mode", options->mode,
+                   "What must keep working for exit code 0. Default: backward; of registered ones, their own")
       ->check(CLI::IsMember(mode_names()))
-      ->capture_default_str()
       ->type_name("MODE");
   command->add_option("--world", options->world, "Compare only this world of both packages")->type_name("NAME");
   add_repeated(*command, "--wit", options->wit, "Packages that both depend on, beside WASI's", "PATH");
   command->footer(
-      "Works offline. Exit code 0: compatible under the mode, 1: breaking, 2: something cannot be read or parsed.\n"
+      "Files need no server. Exit code 0: compatible under the mode, 1: breaking, 2: something cannot be read or "
+      "parsed.\n"
       "  backward  what was built for OLD works with NEW\n"
       "  forward   what is built for NEW works with OLD\n"
       "  full      both\n"
       "  none      only list\n"
       "Examples:\n"
       "  hotswap interface diff v1/shop.wit v2/shop.wit\n"
-      "  hotswap interface diff old.wasm new.wasm --mode full --output json");
+      "  hotswap interface diff old.wasm new.wasm --mode full --output json\n"
+      "  hotswap interface diff acme:shop@1.0.0 acme:shop@1.1.0");
   on_run(*command, context, [&context, options] { return diff(context, *options); });
 }
 
@@ -212,21 +233,26 @@ void add_check(CLI::App& group, Context& context) {
                "A .wit file or folder: more interfaces to import, and to hold exports against", "PATH");
   command->add_option("--world", options->world, "The world of a --wit package that the module claims to implement")
       ->type_name("NAME");
+  command->add_flag("--registry", options->registry,
+                    "Hold it against the server's approved interfaces; --world is then a registered one, with version");
   command->footer(
-      "Works offline. Exit code 0: it fits, 1: it does not, 2: something cannot be read or parsed.\n"
+      "Needs no server but for --registry. Exit code 0: it fits, 1: it does not, 2: something cannot be read or "
+      "parsed.\n"
       "Examples:\n"
       "  hotswap interface check handler.wasm\n"
-      "  hotswap interface check shop.wasm --wit wit/ --world acme:shop/service --output json");
+      "  hotswap interface check shop.wasm --wit wit/ --world acme:shop/service --output json\n"
+      "  hotswap interface check shop.wasm --registry --world acme:shop/service@1.0.0");
   on_run(*command, context, [&context, options] { return check(context, *options); });
 }
 
 }  // namespace
 
 void add_interface_commands(CLI::App& root, Context& context) {
-  auto* group = root.add_subcommand("interface", "Compare interfaces, and check modules against them");
+  auto* group = root.add_subcommand("interface", "Register and compare interfaces, and check modules against them");
   group->require_subcommand(1);
   add_diff(*group, context);
   add_check(*group, context);
+  add_interface_registry_commands(*group, context);
 }
 
 }  // namespace hotswap::cli

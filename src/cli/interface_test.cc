@@ -178,5 +178,102 @@ TEST_F(InterfaceTest, CheckWantsAModule) {
   EXPECT_THAT(console.err, HasSubstr("cut.wasm"));
 }
 
+constexpr std::string_view kShopPath = "/api/v1/wasm/interfaces/acme%3Ashop%401.0.0";
+
+TEST_F(InterfaceTest, PushSendsAPackageAndSaysWhatComesNext) {
+  server.on("POST /api/v1/wasm/interfaces",
+            {.status = 201, .body = R"({"interfaceId": "acme:shop@1.0.0", "status": "Draft", "breaking": null})"});
+  EXPECT_EQ(console.run({"interface", "push", path("first.wit"), "--compatibility", "Full"}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("acme:shop@1.0.0  Draft\n"));
+  const auto sent = parse_json(server.request("POST /api/v1/wasm/interfaces").body).value();
+  EXPECT_EQ(std::string(sent.at("witDefinition").as_string()), kFirst);
+  EXPECT_EQ(sent.at("compatibility"), "Full");
+}
+
+TEST_F(InterfaceTest, PushOfAFolderSendsItsFilesAndMaySubmit) {
+  std::filesystem::create_directories(path("wit/deps"));
+  write_file("wit/a.wit", "package acme:shop@1.0.0;\n");
+  write_file("wit/b.wit", "interface b {}\n");
+  write_file("wit/deps/log.wit", "package acme:log@1.0.0;\n");
+  server.on("POST /api/v1/wasm/interfaces", {.status = 201, .body = R"({"interfaceId": "acme:shop@1.0.0"})"});
+  server.on("POST " + std::string(kShopPath) + "/submit",
+            {.body = R"({"interfaceId": "acme:shop@1.0.0", "status": "PendingApproval", "breaking":
+                         {"against": "acme:shop@0.9.0", "problem": "a breaking change"}})"});
+  EXPECT_EQ(console.run({"interface", "push", path("wit"), "--submit"}), 0) << console.err;
+  EXPECT_THAT(console.out,
+              HasSubstr("acme:shop@1.0.0  PendingApproval\n! a breaking change (against acme:shop@0.9.0)"));
+  const auto sent = parse_json(server.request("POST /api/v1/wasm/interfaces").body).value();
+  ASSERT_EQ(sent.at("files").as_array().size(), 2U);
+  EXPECT_EQ(sent.at("files").at(1).at("path"), "b.wit");
+}
+
+TEST_F(InterfaceTest, PushShowsTheServersValidationErrors) {
+  server.on("POST /api/v1/wasm/interfaces", {.status = 400,
+                                             .body = R"({"title": "Bad Request", "status": 400, "detail": "invalid",
+                         "errors": [{"field": "witDefinition", "message": "line 3, column 20: no"}]})",
+                                             .content_type = "application/problem+json"});
+  EXPECT_EQ(console.run({"interface", "push", path("first.wit")}), 1);
+  EXPECT_THAT(console.err, HasSubstr("line 3, column 20"));
+}
+
+TEST_F(InterfaceTest, LsAndShowPrintWhatIsRegistered) {
+  const std::string one = R"({"interfaceId": "acme:shop@1.0.0", "status": "Deprecated", "compatibility": "Backward",
+      "registeredBy": "ada", "registeredAt": "2026-11-21T11:00:00.000Z", "deprecationReason": "use 2.0.0",
+      "interfaces": ["acme:shop/api@1.0.0"], "breaking": null, "witDefinition": "package acme:shop@1.0.0;\n"})";
+  server.on("GET /api/v1/wasm/interfaces", {.body = R"({"items": [)" + one + R"(], "nextCursor": null})"});
+  server.on("GET " + std::string(kShopPath), {.body = one});
+  EXPECT_EQ(console.run({"interface", "ls", "--namespace", "acme"}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("acme:shop@1.0.0"));
+  EXPECT_THAT(console.out, HasSubstr("use 2.0.0"));
+  EXPECT_THAT(server.request("GET /api/v1/wasm/interfaces").target, HasSubstr("namespace=acme"));
+  EXPECT_EQ(console.run({"interface", "show", "acme:shop@1.0.0"}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("acme:shop/api@1.0.0"));
+  EXPECT_EQ(console.run({"interface", "show", "acme:shop@1.0.0", "--wit"}), 0) << console.err;
+  EXPECT_EQ(console.out, "package acme:shop@1.0.0;\n");
+}
+
+TEST_F(InterfaceTest, VerbsAskTheServer) {
+  for (const std::string verb : {"submit", "approve", "reject", "deprecate"}) {
+    server.on("POST " + std::string(kShopPath) + "/" + verb,
+              {.body = R"({"interfaceId": "acme:shop@1.0.0", "status": "Approved", "breaking": null})"});
+  }
+  EXPECT_EQ(console.run({"interface", "approve", "acme:shop@1.0.0"}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("acme:shop@1.0.0  Approved\n"));
+  EXPECT_EQ(console.run({"interface", "reject", "acme:shop@1.0.0"}), 2);
+  EXPECT_EQ(console.run({"interface", "deprecate", "acme:shop@1.0.0", "--reason", "old", "--migration-guide", "m",
+                         "--sunset", "2027-06-30T00:00:00.000Z"}),
+            0)
+      << console.err;
+  const auto sent = parse_json(server.request("POST " + std::string(kShopPath) + "/deprecate").body).value();
+  EXPECT_EQ(sent.at("reason"), "old");
+  EXPECT_EQ(sent.at("migrationGuide"), "m");
+  EXPECT_EQ(sent.at("sunsetAt"), "2027-06-30T00:00:00.000Z");
+}
+
+TEST_F(InterfaceTest, DiffOfRegisteredOnesIsTheServers) {
+  server.on("GET " + std::string(kShopPath) + "/diff",
+            {.body = R"({"mode": "Full", "compatible": false, "breaking": 1, "subject": "Contract",
+                         "from": "acme:shop@1.0.0", "to": "acme:shop@1.0.1", "fromVersion": "1.0.0",
+                         "toVersion": "1.0.1", "changes": [{"kind": "FieldTypeChanged",
+                         "path": "acme:shop/api.item.price", "was": "price: u32", "is": "price: u64",
+                         "breaks": "Both", "modules": "Call", "hint": "", "breaking": true}]})"});
+  EXPECT_EQ(console.run({"interface", "diff", "acme:shop@1.0.0", "acme:shop@1.0.1"}), 1) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("✗ acme:shop/api.item.price  field type changed"));
+  EXPECT_THAT(console.out, HasSubstr("under mode Full"));
+  EXPECT_THAT(console.out, HasSubstr("2.0.0 is needed"));
+}
+
+TEST_F(InterfaceTest, CheckAgainstTheRegistrySendsTheModule) {
+  write_file("run.wasm", std::string(kCore));
+  server.on("POST /api/v1/wasm/interfaces/check",
+            {.body = R"({"fits": false, "imports": [], "exports": [{"name": "run", "fit": "Missing", "by": "",
+                         "changes": [], "detail": ""}]})"});
+  EXPECT_EQ(console.run({"interface", "check", path("run.wasm"), "--registry", "--world", "a:b/c@1.0.0"}), 1);
+  EXPECT_THAT(console.out, HasSubstr("✗ export run  missing"));
+  const auto sent = server.request("POST /api/v1/wasm/interfaces/check");
+  EXPECT_EQ(sent.body, kCore);
+  EXPECT_THAT(sent.target, HasSubstr("world=a%3Ab%2Fc%401.0.0"));
+}
+
 }  // namespace
 }  // namespace hotswap::cli

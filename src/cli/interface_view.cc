@@ -106,21 +106,6 @@ std::string text_of(const compat::Comparison& comparison, const compat::Verdict&
   return text;
 }
 
-json::value document_of(const compat::Comparison& comparison, const compat::Verdict& verdict) {
-  json::array changes;
-  for (const auto& change : comparison.changes) {
-    json::object entry = to_json(change).as_object();
-    entry["breaking"] = !compat::compatible(change, comparison.subject, verdict.mode);
-    changes.push_back(std::move(entry));
-  }
-  json::object document = to_json(verdict).as_object();
-  document["from"] = comparison.from;
-  document["to"] = comparison.to;
-  document["subject"] = enum_name(comparison.subject);
-  document["changes"] = std::move(changes);
-  return document;
-}
-
 std::string text_of(const std::string& module, const compat::Conformance& conformance, bool color) {
   std::string text = module + '\n';
   for (const auto& item : conformance.imports) append(text, item, "import", color);

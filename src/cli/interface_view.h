@@ -10,7 +10,6 @@ namespace hotswap::cli {
 
 // The whole list, with what it means under the verdict's mode.
 [[nodiscard]] std::string text_of(const compat::Comparison& comparison, const compat::Verdict& verdict, bool color);
-[[nodiscard]] json::value document_of(const compat::Comparison& comparison, const compat::Verdict& verdict);
 
 [[nodiscard]] std::string text_of(const std::string& module, const compat::Conformance& conformance, bool color);
 

@@ -5,12 +5,11 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/interface.h"
 
 namespace hotswap::compat {
 
-// Compatibility mode of an interface (source 000, InterfaceCompatibility).
-enum class Mode { None, Backward, Forward, Full };
-BOOST_DESCRIBE_ENUM(Mode, None, Backward, Forward, Full)
+using Mode = InterfaceCompatibility;
 
 // A link has two ends. Callers break where those built for the old side cannot be linked to an implementation of the
 // new one; implementers, where those of the old side cannot be linked to callers of the new one.

@@ -137,4 +137,44 @@ Verdict judge(const Comparison& comparison, Mode mode) {
   return verdict;
 }
 
+json::value document_of(const Comparison& comparison, const Verdict& verdict) {
+  json::array changes;
+  for (const auto& change : comparison.changes) {
+    json::object entry = to_json(change).as_object();
+    entry["breaking"] = !compatible(change, comparison.subject, verdict.mode);
+    changes.push_back(std::move(entry));
+  }
+  json::object document = to_json(verdict).as_object();
+  document["from"] = comparison.from;
+  document["to"] = comparison.to;
+  document["fromVersion"] = comparison.from_version;
+  document["toVersion"] = comparison.to_version;
+  document["subject"] = enum_name(comparison.subject);
+  document["changes"] = std::move(changes);
+  return document;
+}
+
+Result<Comparison> comparison_from(const json::value& document) {
+  const auto text = [&document](std::string_view name) -> std::string {
+    const auto* object = document.if_object();
+    const auto* value = object == nullptr ? nullptr : object->if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  const auto subject = enum_from_name<Subject>(text("subject"));
+  if (!subject) return fail(ErrorKind::kInvalid, "this is no comparison of interfaces");
+  Comparison comparison{.subject = *subject,
+                        .from = text("from"),
+                        .to = text("to"),
+                        .from_version = text("fromVersion"),
+                        .to_version = text("toVersion")};
+  if (const auto* changes = document.as_object().if_contains("changes"); changes != nullptr && changes->is_array()) {
+    for (const auto& entry : changes->get_array()) {
+      json::value known = entry;
+      if (auto* object = known.if_object()) object->erase("breaking");
+      HS_TRY(comparison.changes.emplace_back(), from_json<Change>(known));
+    }
+  }
+  return comparison;
+}
+
 }  // namespace hotswap::compat

@@ -39,4 +39,9 @@ BOOST_DESCRIBE_STRUCT(Verdict, (), (mode, compatible, breaking, version))
 [[nodiscard]] bool compatible(const Change& change, Subject subject, Mode mode);
 [[nodiscard]] Verdict judge(const Comparison& comparison, Mode mode);
 
+// Both as JSON: the verdict's members, what was compared, and the changes, each with whether it is `breaking`.
+[[nodiscard]] json::value document_of(const Comparison& comparison, const Verdict& verdict);
+// The comparison of such a document. kInvalid for anything else.
+[[nodiscard]] Result<Comparison> comparison_from(const json::value& document);
+
 }  // namespace hotswap::compat

@@ -1,5 +1,5 @@
 // For the tests of this folder: a control plane on real SQLite, a real blob folder and a real server; a node that
-// speaks the node protocol; and a fake only where the engine would be.
+// speaks the node protocol; and a fake only where the engine would be: WIT goes through the real bridge.
 #pragma once
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -18,6 +18,7 @@
 #include "control/app.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "sandbox/wasm/interfaces.h"
 
 namespace hotswap::control {
 
@@ -102,12 +103,28 @@ class FakeInspector final : public Inspector {
       return fail(ErrorKind::kInvalid, "magic header not detected: bad magic number (at offset 0x0)");
     }
     const std::lock_guard lock(mutex_);
-    return description_;
+    const auto own = own_.find(std::string(bytes));
+    return own == own_.end() ? description_ : own->second;
   }
   [[nodiscard]] const EngineOffers& offers() const override { return offers_; }
+  compat::WitResult<compat::Wit> parse(const std::vector<compat::WitPackage>& packages) override {
+    return wasm::parse_wit(packages);
+  }
+  Result<compat::Wit> decode(std::string_view component) override { return wasm::decode_wit(component); }
+  compat::WitResult<compat::CoreWorld> core_world(const std::vector<compat::WitPackage>& packages,
+                                                  std::string_view world) override {
+    return wasm::core_world(packages, world);
+  }
+  [[nodiscard]] const std::vector<compat::WasiPackage>& wasi_packages() const override { return wasm::wasi_packages(); }
+  [[nodiscard]] const std::vector<compat::CoreInterface>& preview1() const override { return wasm::preview1(); }
   void set(ModuleDescription description) {
     const std::lock_guard lock(mutex_);
     description_ = std::move(description);
+  }
+  // Of these bytes alone.
+  void set(std::string bytes, ModuleDescription description) {
+    const std::lock_guard lock(mutex_);
+    own_.insert_or_assign(std::move(bytes), std::move(description));
   }
   [[nodiscard]] static ModuleDescription adder() {
     ModuleDescription description;
@@ -120,6 +137,7 @@ class FakeInspector final : public Inspector {
  private:
   std::mutex mutex_;
   ModuleDescription description_ = adder();
+  std::map<std::string, ModuleDescription> own_;
   EngineOffers offers_{.core = {"wasi_snapshot_preview1#fd_write"}, .component = {"wasi:io/streams@0.2.12"}};
 };
 
@@ -195,6 +213,24 @@ class FlakyStore final : public Store {
   }
   Result<std::optional<ScalingEvent>> untold_scaling_event() override { return store_->untold_scaling_event(); }
   Result<> scaling_event_told(std::int64_t sequence) override { return store_->scaling_event_told(sequence); }
+  Result<AddedInterface> add_interface(const TenantId& tenant, const WasiInterface& interface) override {
+    return store_->add_interface(tenant, interface);
+  }
+  Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) override {
+    return store_->interface(tenant, id);
+  }
+  Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) override {
+    return store_->interfaces(tenant, query);
+  }
+  Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override {
+    return store_->all_interfaces(tenant);
+  }
+  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override {
+    return store_->change_interface(tenant, changed);
+  }
+  Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override {
+    return store_->put_platform_interfaces(interfaces);
+  }
   Result<> ping() override { return store_->ping(); }
 
  private:

@@ -11,30 +11,15 @@
 #include "base/json.h"
 #include "compat/core_module.h"
 #include "compat/wit.h"
+#include "compat/wit_source.h"
 
 namespace hotswap::wasm {
 
-struct WitFile {
-  std::string path;  // names it in problems; nothing is read
-  std::string text;  // WIT; or, as the only file of its package, a WIT package encoded as WebAssembly
-};
-BOOST_DESCRIBE_STRUCT(WitFile, (), (path, text))
-using WitPackage = std::vector<WitFile>;
-
-// The first thing that is wrong, and where it stands. Lines and columns count from 1, columns in characters; both are 0
-// where the problem has no place of its own.
-struct WitProblem {
-  std::string file{};
-  std::uint64_t line = 0;
-  std::uint64_t column = 0;
-  std::uint64_t width = 0;  // how many characters are concerned, from the column on
-  std::string text{};       // the offending line
-  std::string message{};
-};
-BOOST_DESCRIBE_STRUCT(WitProblem, (), (file, line, column, width, text, message))
-
-template <class T>
-using WitResult = std::expected<T, WitProblem>;
+using compat::WasiPackage;
+using compat::WitFile;
+using compat::WitPackage;
+using compat::WitProblem;
+using compat::WitResult;
 
 // kInvalid: "acme.wit:3:5: expected …", with the line and a mark under the place; the field is the file.
 [[nodiscard]] Error to_error(const WitProblem& problem);
@@ -58,12 +43,6 @@ struct SemverCheck {
                                                   const std::vector<WitPackage>& new_packages, std::string_view world);
 
 // WASI 0.2 and 0.3 as this build links them.
-struct WasiPackage {
-  std::string package;  // "wasi:io@0.2.12"
-  std::string path;
-  std::string text;
-};
-BOOST_DESCRIBE_STRUCT(WasiPackage, (), (package, path, text))
 [[nodiscard]] const std::vector<WasiPackage>& wasi_packages();
 
 // The same, parsed: one for each package, with the others that it depends on.
