@@ -18,6 +18,7 @@
 
 #include "base/metrics.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "net/client.h"
 
 namespace hotswap {
@@ -119,6 +120,8 @@ class Agent {
     request.body = std::move(body);
     request.timeout = kTimeout;
     auto reply = co_await client_->send(std::move(request));
+    // The control plane knows another report than the last one: everything is told again.
+    if (reply && reply->status == 409) co_return fail(ErrorKind::kConflict, reply->body);
     if (reply && reply->status >= 400)
       reply = fail(ErrorKind::kUpstream, fmt::format("{} {}", reply->status, reply->body));
     if (!reply) {
@@ -157,7 +160,8 @@ class Agent {
       versions_.clear();
       if (!options_.watch.empty()) census_.routes(weights_, "");
     }
-    if (!change.from || !change.putVersions.empty() || !change.dropVersions.empty()) versions_text_.clear();
+    versions_changed_ =
+        versions_changed_ || !change.from || !change.putVersions.empty() || !change.dropVersions.empty();
     for (auto& version : change.putVersions) {
       versions_[{version.tenant, version.moduleId}] = std::move(version.name);
     }
@@ -185,15 +189,28 @@ class Agent {
         continue;
       }
       report_due_ = false;
-      const auto reply = co_await send("POST", fmt::format("/{}/reports", about_.nodeId.str()), figures(), credential_);
+      auto now = figures();
+      const std::int64_t number = now.number;
+      auto known = std::exchange(told_, std::nullopt);
+      const bool same = known && !versions_changed_;
+      if (same) {
+        now.after = known->number;
+      } else {
+        now.versions = version_reports();
+        versions_changed_ = false;
+      }
+      const auto body = to_json_text(same || !known ? now : change_between(*known, now));
+      const auto reply = co_await send("POST", fmt::format("/{}/reports", about_.nodeId.str()), body, credential_);
+      if (reply) told_ = same ? std::move(known) : std::move(now);
+      if (reply) told_->number = number;
       next = std::chrono::steady_clock::now() +
              (reply ? std::chrono::milliseconds(from_json_text<ReportReply>(*reply)->nextReportMs) : kRetry);
     }
   }
 
-  // As JSON. The versions are most of it, and written once for each change: a thousand nodes have a thousand
-  // processors.
-  std::string figures() {
+  // Without the versions, which are most of it and seldom change: a thousand nodes have a thousand processors to
+  // compare theirs.
+  NodeReport figures() {
     NodeReport report{.nodeId = about_.nodeId,
                       .region = about_.region,
                       .routedRevision = revision_,
@@ -202,7 +219,7 @@ class Agent {
     report.incarnation = about_.incarnation;
     report.health = NodeHealth{.modulesLoaded = static_cast<int>(versions_.size()), .cpuUsagePercent = 12.5};
     report.metrics = NodeMetrics{};
-    ++reports_;
+    report.number = ++reports_;
     for (const auto& [key, name] : versions_) {
       if (static_cast<int>(report.versionMetrics.size()) >= options_.busy) break;
       VersionMetrics metrics{.tenant = key.tenant, .name = name, .moduleId = key.moduleId, .latency = {}};
@@ -211,16 +228,13 @@ class Agent {
       metrics.latency.front() = reports_;
       report.versionMetrics.push_back(std::move(metrics));
     }
-    if (versions_text_.empty()) write_versions();
-    constexpr std::string_view kNone = R"("versions":[])";
-    std::string text = to_json_text(report);
-    return text.replace(text.find(kNone), kNone.size(), versions_text_);
+    return report;
   }
 
-  void write_versions() {
+  std::vector<VersionReport> version_reports() const {
     std::vector<VersionReport> versions;
     for (const auto& [key, name] : versions_) versions.push_back({key.tenant, key.moduleId, VersionState::Ready, ""});
-    versions_text_ = R"("versions":)" + to_json_text(versions);
+    return versions;
   }
 
   static Task<void> pause() {
@@ -239,8 +253,9 @@ class Agent {
   std::int64_t reports_ = 0;
   bool report_due_ = false;
   std::map<VersionKey, std::string> versions_;  // and their names
-  std::string versions_text_;                   // as in a report; empty where they changed
-  std::string weights_;                         // of the watched module
+  bool versions_changed_ = true;
+  std::optional<NodeReport> told_;  // absent where nothing, or nobody knows what
+  std::string weights_;             // of the watched module
 };
 
 // Two connections for each agent.

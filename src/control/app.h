@@ -16,6 +16,7 @@
 #include "control/inspector.h"
 #include "control/settings.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "net/router.h"
 #include "store/store.h"
 

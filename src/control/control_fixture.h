@@ -1,21 +1,18 @@
-// For the tests of this folder: a control plane on real SQLite, a real blob folder and a real server; a node that
-// speaks the node protocol; and a fake only where the engine would be: WIT goes through the real bridge.
+// For the tests of this folder: a control plane on real SQLite, a real blob folder and a real server, and a fake only
+// where the engine would be: WIT goes through the real bridge. test_node.h has its nodes.
 #pragma once
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <filesystem>
-#include <future>
+#include <map>
 #include <mutex>
-#include <thread>
 
 #include "control/app.h"
+#include "control/flaky_store.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "sandbox/wasm/interfaces.h"
@@ -139,103 +136,6 @@ class FakeInspector final : public Inspector {
   ModuleDescription description_ = adder();
   std::map<std::string, ModuleDescription> own_;
   EngineOffers offers_{.core = {"wasi_snapshot_preview1#fd_write"}, .component = {"wasi:io/streams@0.2.12"}};
-};
-
-// Stands between the control plane and the store, and breaks the connection at the moments that a test chooses.
-class FlakyStore final : public Store {
- public:
-  explicit FlakyStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
-  enum class Fault { none, lose_change, lose_answer };
-  // Of the next change.
-  void break_next(Fault fault) { fault_ = fault; }
-
-  Result<AddedModule> add_module(const TenantId& tenant, const Module& module, std::size_t keep) override {
-    return store_->add_module(tenant, module, keep);
-  }
-  Result<Module> module(const TenantId& tenant, const ModuleId& id) override { return store_->module(tenant, id); }
-  Result<Page<Module>> modules(const TenantId& tenant, const ModuleQuery& query) override {
-    return store_->modules(tenant, query);
-  }
-  Result<Module> update_module(const TenantId& tenant, const ModuleId& id, const ModulePatch& patch,
-                               TimePoint now) override {
-    return store_->update_module(tenant, id, patch, now);
-  }
-  Result<Module> remove_module(const TenantId& tenant, const ModuleId& id) override {
-    return store_->remove_module(tenant, id);
-  }
-  Result<std::int64_t> count_modules() override { return store_->count_modules(); }
-  Result<bool> digest_in_use(const Digest& digest) override { return store_->digest_in_use(digest); }
-  Result<> add_invocations(const std::vector<InvocationCount>& counts) override {
-    return store_->add_invocations(counts);
-  }
-  Result<std::vector<TenantModule>> all_referenced_modules() override { return store_->all_referenced_modules(); }
-  Result<AppliedChange> apply(const DeploymentChange& change) override {
-    const Fault fault = fault_.exchange(Fault::none);
-    if (fault == Fault::lose_change) return fail(ErrorKind::kUnavailable, "connection lost");
-    auto applied = store_->apply(change);
-    if (fault == Fault::lose_answer) return fail(ErrorKind::kUnavailable, "connection lost");
-    return applied;
-  }
-  Result<TenantDeployment> deployment(const TenantId& tenant, const DeploymentId& id) override {
-    return store_->deployment(tenant, id);
-  }
-  Result<Page<Deployment>> deployments(const TenantId& tenant, const DeploymentQuery& query) override {
-    return store_->deployments(tenant, query);
-  }
-  Result<std::vector<TenantDeployment>> all_unfinished_deployments() override {
-    return store_->all_unfinished_deployments();
-  }
-  Result<std::int64_t> count_deployments_since(TimePoint since) override {
-    return store_->count_deployments_since(since);
-  }
-  Result<std::vector<Event>> events(const TenantId& tenant, const DeploymentId& id, std::int64_t after,
-                                    std::size_t limit) override {
-    return store_->events(tenant, id, after, limit);
-  }
-  Result<Routes> all_routes() override { return store_->all_routes(); }
-  Result<> put_node(const NodeRecord& node) override { return store_->put_node(node); }
-  Result<> remove_node(const NodeId& id) override { return store_->remove_node(id); }
-  Result<std::vector<NodeRecord>> all_nodes() override { return store_->all_nodes(); }
-  Result<> put_join_token(const JoinToken& token, const std::optional<Digest>& secret) override {
-    return store_->put_join_token(token, secret);
-  }
-  Result<std::optional<JoinToken>> join_token_by_secret(const Digest& secret) override {
-    return store_->join_token_by_secret(secret);
-  }
-  Result<JoinToken> join_token(const std::string& id) override { return store_->join_token(id); }
-  Result<std::vector<JoinToken>> join_tokens() override { return store_->join_tokens(); }
-  Result<std::int64_t> add_scaling_event(const ScalingEvent& event, bool tell) override {
-    if (fault_.exchange(Fault::none) == Fault::lose_change) return fail(ErrorKind::kUnavailable, "connection lost");
-    return store_->add_scaling_event(event, tell);
-  }
-  Result<Page<ScalingEvent>> scaling_events(const ScalingQuery& query) override {
-    return store_->scaling_events(query);
-  }
-  Result<std::optional<ScalingEvent>> untold_scaling_event() override { return store_->untold_scaling_event(); }
-  Result<> scaling_event_told(std::int64_t sequence) override { return store_->scaling_event_told(sequence); }
-  Result<AddedInterface> add_interface(const TenantId& tenant, const WasiInterface& interface) override {
-    return store_->add_interface(tenant, interface);
-  }
-  Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) override {
-    return store_->interface(tenant, id);
-  }
-  Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) override {
-    return store_->interfaces(tenant, query);
-  }
-  Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override {
-    return store_->all_interfaces(tenant);
-  }
-  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override {
-    return store_->change_interface(tenant, changed);
-  }
-  Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override {
-    return store_->put_platform_interfaces(interfaces);
-  }
-  Result<> ping() override { return store_->ping(); }
-
- private:
-  std::unique_ptr<Store> store_;
-  std::atomic<Fault> fault_{Fault::none};
 };
 
 struct Reply {
@@ -410,160 +310,6 @@ class Platform {
   std::unique_ptr<App> app_;
   std::unique_ptr<net::Router> router_;
   std::unique_ptr<net::Server> server_;
-};
-
-// How a TestNode takes what it is told.
-struct Conduct {
-  bool makes_ready = true;  // otherwise versions stay in Compiling
-  bool routes = true;       // otherwise it never reports newer routes
-  std::string fails = {};   // reason with which every new version fails
-  std::string ill = {};     // how every later health check fails
-  bool checks = true;       // otherwise it never runs a health check again
-  bool leaves = false;      // says so
-};
-
-// Does what a node does, on a thread of its own: polls, makes versions ready, routes, reports. Checks that it is never
-// told to route to a version that it has not reported ready before.
-class TestNode {
- public:
-  TestNode(Platform& platform, std::string id, std::string region = "local", Conduct conduct = {})
-      : id_(std::move(id)), region_(std::move(region)), conduct_(std::move(conduct)) {
-    connect(platform);
-  }
-  ~TestNode() { disconnect(); }
-  TestNode(const TestNode&) = delete;
-  TestNode& operator=(const TestNode&) = delete;
-
-  // Keeps what it has. The control plane knows the node when this returns.
-  void connect(Platform& platform) {
-    disconnect();
-    app_ = &platform.app();
-    context_ = std::make_unique<asio::io_context>();
-    asio::co_spawn(*context_, follow(), asio::bind_cancellation_slot(cancel_.slot(), [](std::exception_ptr) {}));
-    known_ = std::promise<void>();
-    thread_ = std::jthread([this] { context_->run(); });
-    known_.get_future().wait();
-  }
-  void disconnect() {
-    if (!context_) return;
-    asio::post(*context_, [this] { cancel_.emit(asio::cancellation_type::terminal); });
-    thread_.join();
-    retire(std::move(context_));
-  }
-  // Changes its conduct and reports accordingly.
-  void behave(Conduct conduct) {
-    asio::co_spawn(*context_, adopt(std::move(conduct)), [](std::exception_ptr thrown) {
-      if (thrown) std::rethrow_exception(thrown);
-    });
-  }
-
-  // The same; the control plane has answered the report when this returns.
-  void report_as(Conduct conduct) { asio::co_spawn(*context_, adopt(std::move(conduct)), asio::use_future).get(); }
-
-  [[nodiscard]] bool wait(const std::function<bool(const DesiredState&)>& condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return condition(state_); });
-  }
-  [[nodiscard]] DesiredState state() {
-    const std::lock_guard lock(mutex_);
-    return state_;
-  }
-  [[nodiscard]] bool serves(const std::string& module_id) {
-    for (const auto& route : state().routes) {
-      for (const auto& version : route.versions) {
-        if (version.moduleId.str() == module_id) return true;
-      }
-    }
-    return false;
-  }
-  // By the reply to its last report.
-  [[nodiscard]] bool may_leave() const { return may_leave_; }
-  [[nodiscard]] int unready_routes() const { return unready_routes_; }
-  [[nodiscard]] int backward_revisions() const { return backward_revisions_; }
-
- private:
-  Task<void> follow() {
-    std::ignore = co_await report();
-    known_.set_value();
-    while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none) {
-      auto desired = co_await app_->desired_state(NodeId(id_), state_.revision, Region(region_));
-      if (!desired) co_return;
-      if (desired->revision == state_.revision) continue;
-      take(*std::move(desired));
-      const auto sent = co_await report();
-      if (!sent) co_return;
-    }
-  }
-  void take(DesiredState desired) {
-    const std::lock_guard lock(mutex_);
-    if (desired.revision < state_.revision) ++backward_revisions_;
-    for (const auto& route : desired.routes) {
-      for (const auto& version : route.versions) {
-        if (!ready_.contains(version.moduleId.str())) ++unready_routes_;
-      }
-    }
-    state_ = std::move(desired);
-    std::erase_if(ready_, [this](const std::string& id) {
-      return std::ranges::none_of(state_.versions, [&](const auto& version) { return version.moduleId.str() == id; });
-    });
-    changed_.notify_all();
-  }
-  Task<Result<>> report() {
-    NodeReport report{.nodeId = NodeId(id_), .region = Region(region_), .routedRevision = routed_, .versions = {}};
-    report.knownRevision = state_.revision;
-    report.leaving = conduct_.leaves;
-    report.forwardKey = "key of " + id_;
-    if (conduct_.routes) report.routedRevision = routed_ = state_.revision;
-    for (const auto& version : state_.versions) {
-      VersionReport row{
-          .tenant = version.tenant, .moduleId = version.moduleId, .state = VersionState::Compiling, .reason = {}};
-      if (ready_.contains(version.moduleId.str())) {
-        row.state = VersionState::Ready;
-      } else if (!conduct_.fails.empty()) {
-        row.state = VersionState::Failed;
-        row.reason = conduct_.fails;
-      } else if (conduct_.makes_ready) {
-        row.state = VersionState::Ready;
-        ready_.insert(version.moduleId.str());
-        checked_[version.moduleId.str()] = {version.checkNumber, ""};
-      }
-      if (row.state == VersionState::Ready) {
-        auto& [number, failure] = checked_[version.moduleId.str()];
-        if (conduct_.checks && version.checkNumber != 0 && version.checkNumber != number) {
-          number = version.checkNumber;
-          failure = conduct_.ill;
-        }
-        row.checkNumber = number;
-        row.checkFailure = failure;
-      }
-      report.versions.push_back(std::move(row));
-    }
-    HS_CO_TRY(const ReportReply reply, co_await app_->report(std::move(report)));
-    may_leave_ = reply.mayLeave;
-    co_return Result<>{};
-  }
-  Task<void> adopt(Conduct conduct) {
-    conduct_ = std::move(conduct);
-    std::ignore = co_await report();
-  }
-
-  const std::string id_;
-  const std::string region_;
-  Conduct conduct_;
-  App* app_ = nullptr;
-  std::unique_ptr<asio::io_context> context_;
-  asio::cancellation_signal cancel_;
-  std::jthread thread_;
-  std::promise<void> known_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  DesiredState state_;
-  std::set<std::string> ready_;
-  std::map<std::string, std::pair<std::int64_t, std::string>> checked_;  // number and failure of the last check
-  std::int64_t routed_ = 0;
-  std::atomic<bool> may_leave_{false};
-  std::atomic<int> unready_routes_{0};
-  std::atomic<int> backward_revisions_{0};
 };
 
 }  // namespace hotswap::control

@@ -1,4 +1,4 @@
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {
@@ -77,8 +77,9 @@ TEST(Deploying, GivesTheHealthCheckToNodesWhileAVersionIsPreparedOnly) {
   EXPECT_TRUE(node.state().routes.empty());
   node.behave({});
   EXPECT_EQ(platform.wait_finished(id).status, DeploymentStatus::Completed);
-  EXPECT_TRUE(node.wait([](const DesiredState& state) { return !state.routes.empty(); }));
-  EXPECT_FALSE(node.state().versions[0].healthCheck);
+  EXPECT_TRUE(node.wait([](const DesiredState& state) {
+    return !state.routes.empty() && state.versions.size() == 1 && !state.versions[0].healthCheck;
+  }));
 }
 
 TEST(Creating, RefusesWhatCannotBeDeployed) {

@@ -200,6 +200,22 @@ Task<void> Driver::ask_queries(DeploymentId id, std::vector<std::string> queries
   reported_.notify();
 }
 
+// Where the current step brings a route that its region did not have: the nodes there that can be deployed to and are
+// not part of it.
+std::set<NodeId> Driver::gateways(const Deployment& deployment) const {
+  std::set<NodeId> ids;
+  const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
+  if (step.kind != StepKind::Shift) return ids;
+  std::vector<Region> regions = step.regions;
+  const auto& without = deployment.regionsWithoutRouteBefore;
+  std::erase_if(regions, [&](const Region& region) { return std::ranges::find(without, region) == without.end(); });
+  for (auto& node : fleet_.nodes(regions)) {
+    const bool part = std::ranges::find(step.nodes, node.id) != step.nodes.end();
+    if (node.healthy && !part) ids.insert(std::move(node.id));
+  }
+  return ids;
+}
+
 Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
   const Deployment& deployment = rollout.stored.deployment;
   rollout::RolloutState state{.tenant = rollout.stored.tenant,
@@ -215,6 +231,7 @@ Task<rollout::RolloutState> Driver::facts(const Unfinished& rollout) {
                                 : now - rollout.watched_since > options_.liveness.unhealthy_after;
     if (lost) state.lost.insert(id);
   }
+  state.gateways = gateways(deployment);
   if (!rollout::measures(deployment, now)) co_return state;
   const Step& step = deployment.plan[static_cast<std::size_t>(deployment.step)];
   SampleQuestion question{.tenant = state.tenant,

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,7 @@ class Driver {
   Task<TimePoint> pass();
   Task<TimePoint> advance(DeploymentId id);
   Task<rollout::RolloutState> facts(const Unfinished& rollout);
+  [[nodiscard]] std::set<NodeId> gateways(const Deployment& deployment) const;
   // Whether the queries of a measurement that is due have been answered; asks them where they have not. Nothing waits
   // for the answers but the deployment that they are for.
   bool answered(const DeploymentId& id, Unfinished& rollout);

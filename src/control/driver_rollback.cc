@@ -33,13 +33,6 @@ std::vector<ModuleId> versions_before(const Deployment& deployment, const std::v
   return ids;
 }
 
-const VersionReport* find_report(const NodeReport& report, const DesiredVersion& version) {
-  const auto found = std::ranges::find_if(report.versions, [&version](const VersionReport& reported) {
-    return reported.tenant == version.tenant && reported.moduleId == version.moduleId;
-  });
-  return found == report.versions.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 Result<Driver::WayBack> Driver::way_back(const Deployment& deployment, const RollbackRequest& request) {
@@ -131,7 +124,7 @@ Result<bool> Driver::all_ready(const std::vector<rollout::TargetNode>& nodes,
     const auto view = fleet_.reports().find(node.id);
     if (view == fleet_.reports().end() || view->second.knownRevision < since) return false;
     for (const auto& version : versions) {
-      const auto* reported = find_report(view->second, *version);
+      const auto* reported = find_version(view->second, version->tenant, version->moduleId);
       if (reported != nullptr && reported->state == VersionState::Failed) {
         return fail(ErrorKind::kUnavailable,
                     fmt::format("node {} cannot make {} ready again: {}; the routes are unchanged", node.id.str(),

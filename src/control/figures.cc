@@ -8,29 +8,16 @@
 namespace hotswap::control {
 namespace {
 
-// Reports of a node name its versions in the same order, but for the few that came or went.
-const VersionMetrics* find_metrics(const NodeReport& report, const VersionMetrics& like, std::size_t likely) {
-  const auto same = [&like](const VersionMetrics& metrics) {
-    return metrics.moduleId == like.moduleId && metrics.tenant == like.tenant;
-  };
-  const auto& all = report.versionMetrics;
-  if (likely < all.size() && same(all[likely])) return &all[likely];
-  const auto found = std::ranges::find_if(all, same);
-  return found == all.end() ? nullptr : &*found;
-}
-
 bool had_ready(const NodeReport& report, const VersionMetrics& like) {
-  return std::ranges::any_of(report.versions, [&like](const VersionReport& version) {
-    return version.moduleId == like.moduleId && version.tenant == like.tenant && version.state == VersionState::Ready;
-  });
+  const VersionReport* version = find_version(report, like.tenant, like.moduleId);
+  return version != nullptr && version->state == VersionState::Ready;
 }
 
 // What happened between two reports of a node. A version that the one before did not call ready may bring figures of a
 // time when the node held it earlier.
-VersionMetrics news(const NodeReport& before, const NodeReport& after, std::size_t index) {
+VersionMetrics news(const NodeReport& before, const NodeReport& after, const VersionMetrics& now) {
   VersionMetrics nothing;
-  const VersionMetrics& now = after.versionMetrics[index];
-  const VersionMetrics* earlier = find_metrics(before, now, index);
+  const VersionMetrics* earlier = find_metrics(before, now.tenant, now.moduleId);
   const bool reborn = before.incarnation != after.incarnation;
   if (earlier == nullptr && !reborn && !had_ready(before, now)) return nothing;
   return difference({before.incarnation, earlier == nullptr ? nothing : *earlier}, {after.incarnation, now});
@@ -83,8 +70,8 @@ void thin_out(Marks& marks) {
 
 std::vector<VersionMetrics> counted_between(const NodeReport& before, const NodeReport& after) {
   std::vector<VersionMetrics> windows;
-  for (std::size_t i = 0; i < after.versionMetrics.size(); ++i) {
-    VersionMetrics window = news(before, after, i);
+  for (const auto& now : after.versionMetrics) {
+    VersionMetrics window = news(before, after, now);
     if (empty(window) || !plausible(window)) continue;
     windows.push_back(std::move(window));
   }

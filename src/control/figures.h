@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "control/sample_source.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "rollout/analysis.h"
 
 namespace hotswap::control {

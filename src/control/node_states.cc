@@ -34,8 +34,9 @@ std::unordered_map<std::string_view, std::vector<RouteKey>> by_node(const placem
 
 }  // namespace
 
-bool NodeStates::NodeState::holds(const RouteKey& key) const {
-  return holds_all || std::ranges::binary_search(held, key);
+bool NodeStates::NodeState::holds(const TenantId& tenant, const std::string& name) const {
+  constexpr auto kKey = [](const RouteKey& key) { return std::tie(key.tenant, key.name); };
+  return holds_all || std::ranges::binary_search(held, std::tie(tenant, name), {}, kKey);
 }
 
 bool NodeStates::NodeState::awaits(const RouteKey& key) const { return std::ranges::binary_search(pending, key); }
@@ -85,65 +86,80 @@ placement::Placed NodeStates::target(const Region& region, const std::vector<Pla
   return placed;
 }
 
+// Where the modules of a region that are not everywhere shall be next.
+void NodeStates::move(RegionPlaces& places, const Region& region, const std::vector<PlacedNode>& nodes,
+                      const placement::IsReady& ready, const DesiredState& whole, bool was_everywhere) {
+  const auto names = names_of(whole);
+  if (was_everywhere && replicas(region) == 0) {
+    for (const auto& [key, versions] : names) {
+      auto& on_all = places.assignment[key];
+      on_all.clear();
+      for (const auto& node : nodes) on_all.push_back(node.id);
+      std::ranges::sort(on_all);
+    }
+  } else if (places.assignment.empty()) {
+    // After a start: what the nodes hold already is where things are.
+    for (const auto& [key, versions] : names) {
+      for (const auto& node : nodes) {
+        if (ready(key, node.id)) places.assignment[key].push_back(node.id);
+      }
+    }
+  }
+  auto wanted = target(region, nodes, names);
+  places.unplaced = wanted.unplaced.size();
+  std::set<NodeId> alive;
+  for (const auto& node : nodes) {
+    if (node.alive) alive.insert(node.id);
+  }
+  // Nothing moves under a rollout, which waits for the nodes that it was planned for.
+  for (auto& [key, on_nodes] : wanted.assignment) {
+    if (!publication_.holds(region)) break;
+    const auto now = places.assignment.find(key);
+    if (now != places.assignment.end() && !now->second.empty() && publication_.holds(region, key)) {
+      on_nodes = now->second;
+    }
+  }
+  // What a removed node held is nobody's.
+  std::unordered_set<std::string_view> known;
+  for (const auto& node : nodes) known.insert(node.id.str());
+  for (auto& [key, on_nodes] : places.assignment) {
+    std::erase_if(on_nodes, [&](const NodeId& held) { return !known.contains(held.str()); });
+  }
+  places.assignment = placement::step(places.assignment, wanted.assignment, ready, alive, options_.simultaneous_moves);
+}
+
 bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nodes, const placement::IsReady& ready) {
   const auto whole = publication_.state(region);
   RegionPlaces& places = regions_[region];
   const bool was_everywhere = places.everywhere;
   places.everywhere = plain(region, nodes);
   places.unplaced = 0;
+  std::map<RouteKey, std::vector<Peer>> serving;
+  Pending pending;
   if (!places.everywhere) {
-    const auto names = names_of(*whole);
-    if (was_everywhere && replicas(region) == 0) {
-      for (const auto& [key, versions] : names) {
-        auto& on_all = places.assignment[key];
-        on_all.clear();
-        for (const auto& node : nodes) on_all.push_back(node.id);
-        std::ranges::sort(on_all);
-      }
-    } else if (places.assignment.empty()) {
-      // After a start: what the nodes hold already is where things are.
-      for (const auto& [key, versions] : names) {
-        for (const auto& node : nodes) {
-          if (ready(key, node.id)) places.assignment[key].push_back(node.id);
-        }
+    move(places, region, nodes, ready, *whole, was_everywhere);
+    serving = peers(places.assignment, nodes, ready);
+    auto holders = places.assignment.begin();
+    for (const auto& [key, by] : serving) {
+      while (holders->first < key) ++holders;
+      for (const auto& node : holders->second) {
+        if (std::ranges::find(by, node, &Peer::node) == by.end()) pending[node.str()].push_back(key);
       }
     }
-    auto wanted = target(region, nodes, names);
-    places.unplaced = wanted.unplaced.size();
-    std::set<NodeId> alive;
-    for (const auto& node : nodes) {
-      if (node.alive) alive.insert(node.id);
-    }
-    // Nothing moves under a rollout, which waits for the nodes that it was planned for.
-    for (auto& [key, on_nodes] : wanted.assignment) {
-      if (!publication_.holds(region)) break;
-      const auto now = places.assignment.find(key);
-      if (now != places.assignment.end() && !now->second.empty() && publication_.holds(region, key)) {
-        on_nodes = now->second;
-      }
-    }
-    // What a removed node held is nobody's.
-    std::unordered_set<std::string_view> known;
-    for (const auto& node : nodes) known.insert(node.id.str());
-    for (auto& [key, on_nodes] : places.assignment) {
-      std::erase_if(on_nodes, [&](const NodeId& held) { return !known.contains(held.str()); });
-    }
-    places.assignment =
-        placement::step(places.assignment, wanted.assignment, ready, alive, options_.simultaneous_moves);
   }
+  const bool others_moved = serving != places.peers;
+  if (others_moved) {
+    places.peers = std::move(serving);
+    places.remotes_of = -1;
+  }
+  return tell(places, nodes, std::move(pending), others_moved);
+}
 
-  auto peers_now = peers(places, nodes, ready);
-  const bool others_moved = peers_now != places.peers;
-  places.peers = std::move(peers_now);
+// Gives a new revision to every node for which something changed.
+bool NodeStates::tell(const RegionPlaces& places, const std::vector<PlacedNode>& nodes, Pending pending,
+                      bool others_moved) {
   bool changed = false;
   auto held = places.everywhere ? decltype(by_node({})){} : by_node(places.assignment);
-  // Names that a node shall hold and does not serve yet, in their order.
-  std::unordered_map<std::string_view, std::vector<RouteKey>> pending;
-  for (const auto& [key, serving] : places.peers) {
-    for (const auto& node : places.assignment.at(key)) {
-      if (std::ranges::find(serving, node, &Peer::node) == serving.end()) pending[node.str()].push_back(key);
-    }
-  }
   for (const auto& node : nodes) {
     NodeState& state = nodes_[node.id];
     const auto own = held.find(node.id.str());
@@ -170,11 +186,11 @@ bool NodeStates::update(const Region& region, const std::vector<PlacedNode>& nod
   return changed;
 }
 
-std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& places,
+std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const placement::Assignment& holders,
                                                         const std::vector<PlacedNode>& nodes,
                                                         const placement::IsReady& ready) const {
   std::map<RouteKey, std::vector<Peer>> all;
-  if (places.everywhere) return all;
+  if (holders.empty()) return all;
   struct Reached {
     Peer peer;
     bool leaving;
@@ -185,7 +201,7 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& plac
     if (!node.alive || record == nullptr) continue;
     reached.emplace(node.id.str(), Reached{{node.id, gateway_origin(record->node), node.forward_key}, node.leaving});
   }
-  for (const auto& [key, on_nodes] : places.assignment) {
+  for (const auto& [key, on_nodes] : holders) {
     auto& peers = all.emplace_hint(all.end(), key, std::vector<Peer>{})->second;
     std::vector<Peer> leaving;
     for (const auto& node : on_nodes) {
@@ -201,7 +217,7 @@ std::map<RouteKey, std::vector<Peer>> NodeStates::peers(const RegionPlaces& plac
 bool NodeStates::released(const NodeId& leaving, const Region& region, const std::vector<PlacedNode>& nodes,
                           const RoutedRevision& routed) const {
   const auto places = regions_.find(region);
-  if (places == regions_.end() || places->second.everywhere) return true;
+  if (places == regions_.end() || places->second.peers.empty()) return true;
   const auto stays = [&](const PlacedNode& node) { return node.id != leaving && node.alive && !node.leaving; };
   if (std::ranges::none_of(nodes, stays)) return true;
   const auto asked = [&](const auto& entry) {
@@ -234,41 +250,62 @@ std::shared_ptr<const DesiredState> NodeStates::state(const NodeId& id, const Re
   return node.built;
 }
 
-// Who serves the route meanwhile, or instead, where anybody does.
-void NodeStates::add_remote(DesiredState& built, const Route& route, const DesiredState& whole) const {
-  const RouteKey key{route.tenant, route.name};
-  const auto& others = regions_.at(route.region).peers;
-  const auto peers = others.find(key);
-  if (peers == others.end() || peers->second.empty()) return;
-  RemoteRoute remote{.tenant = route.tenant, .name = route.name, .peers = peers->second};
-  bool http = false;
+// What nodes are told of whoever serves a route meanwhile, or instead. A route of which nothing changed stays the same
+// object, which all states of the nodes share.
+void NodeStates::refresh_remotes(RegionPlaces& places, const DesiredState& whole) {
+  if (places.remotes_of == whole.revision) return;
+  places.remotes_of = whole.revision;
+  struct Versions {
+    std::vector<ModuleId> ids;
+    bool http = false;
+  };
+  std::map<RouteKey, Versions> versions;
   for (const auto& version : whole.versions) {
-    if (key_of(version) != key) continue;
-    remote.versions.push_back(version.moduleId);
-    http = http || version.httpHandler;
+    Versions& of_name = versions[key_of(version)];
+    of_name.ids.push_back(version.moduleId);
+    of_name.http = of_name.http || version.httpHandler;
   }
-  if (http) remote.bindings.push_back(route.http);
-  if (http && route.preview) remote.bindings.push_back(route.preview->http);
-  built.remotes.push_back(std::move(remote));
+  std::map<RouteKey, Shared<RemoteRoute>> next;
+  for (const auto& route : whole.routes) {
+    const RouteKey key{route.tenant, route.name};
+    const auto peers = places.peers.find(key);
+    if (peers == places.peers.end() || peers->second.empty()) continue;
+    RemoteRoute remote{.tenant = route.tenant, .name = route.name, .peers = peers->second};
+    if (const auto found = versions.find(key); found != versions.end()) {
+      remote.versions = std::move(found->second.ids);
+      if (found->second.http) remote.bindings.push_back(route.http);
+      if (found->second.http && route.preview) remote.bindings.push_back(route.preview->http);
+    }
+    const auto before = places.remotes.find(key);
+    const bool same = before != places.remotes.end() && *before->second == remote;
+    next.emplace_hint(next.end(), key, same ? before->second : Shared<RemoteRoute>(std::move(remote)));
+  }
+  places.remotes = std::move(next);
 }
 
 std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, const NodeId& id, const Region& region,
-                                                      const DesiredState& whole) const {
+                                                      const DesiredState& whole) {
+  RegionPlaces& places = regions_[region];
+  refresh_remotes(places, whole);
   auto built = std::make_shared<DesiredState>();
   built->revision = std::max(node.revision, whole.revision);
   const auto pinned = registry_.pinned(id);
-  const auto is_pinned = [&](const RouteKey& key) {
-    return std::ranges::any_of(pinned, [&](const SharedVersion& version) { return key_of(*version) == key; });
-  };
+  std::map<RouteKey, HttpBinding> pinned_bindings;
+  for (const auto& version : pinned) pinned_bindings.emplace(key_of(*version), default_binding(version->name));
   for (const auto& version : whole.versions) {
-    if (node.holds(key_of(version))) built->versions.push_back(version);
+    if (node.holds(version.tenant, version.name)) built->versions.push_back(version);
   }
-  std::map<RouteKey, HttpBinding> bindings;
   for (const auto& route : whole.routes) {
     const RouteKey key{route.tenant, route.name};
-    bindings[key] = route.http;
-    if (!node.holds(key) || node.awaits(key)) add_remote(*built, route, whole);
-    if (node.holds(key) && !is_pinned(key)) built->routes.push_back(route);
+    const auto pin = pinned_bindings.find(key);
+    if (pin != pinned_bindings.end()) pin->second = route.http;
+    const bool holds = node.holds(route.tenant, route.name);
+    if (!holds || node.awaits(key)) {
+      if (const auto remote = places.remotes.find(key); remote != places.remotes.end()) {
+        built->remotes.push_back(remote->second);
+      }
+    }
+    if (holds && pin == pinned_bindings.end()) built->routes.push_back(route);
   }
   for (const auto& version : pinned) {
     const RouteKey key = key_of(*version);
@@ -276,12 +313,11 @@ std::shared_ptr<const DesiredState> NodeStates::build(const NodeState& node, con
       return other.tenant == version->tenant && other.moduleId == version->moduleId;
     });
     if (!listed) built->versions.push_back(*version);
-    const auto binding = bindings.find(key);
     built->routes.push_back({.tenant = key.tenant,
                              .name = key.name,
                              .region = region,
                              .versions = {{version->moduleId, 100}},
-                             .http = binding == bindings.end() ? default_binding(key.name) : binding->second});
+                             .http = pinned_bindings.at(key)});
   }
   return built;
 }

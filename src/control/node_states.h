@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "control/node_registry.h"
@@ -51,15 +53,19 @@ class NodeStates {
   struct RegionPlaces {
     bool everywhere = true;  // nothing is left out anywhere
     placement::Assignment assignment;
-    std::map<RouteKey, std::vector<Peer>> peers;  // who serves each name that is not everywhere
+    std::map<RouteKey, std::vector<Peer>> peers;      // who serves each name that is not everywhere
+    std::map<RouteKey, Shared<RemoteRoute>> remotes;  // the same as nodes are told
+    std::int64_t remotes_of = -1;                     // the region's revision that they are made of; -1: none
     std::size_t unplaced = 0;
   };
+  // By node, names that it shall hold and does not serve yet, in their order.
+  using Pending = std::unordered_map<std::string_view, std::vector<RouteKey>>;
   struct NodeState {
     std::int64_t revision = 0;  // of the last change that is this node's alone
     bool holds_all = true;
     std::vector<RouteKey> held;     // where it does not: sorted
     std::vector<RouteKey> pending;  // names that it shall hold and does not serve yet: sorted
-    [[nodiscard]] bool holds(const RouteKey& key) const;
+    [[nodiscard]] bool holds(const TenantId& tenant, const std::string& name) const;
     [[nodiscard]] bool awaits(const RouteKey& key) const;
     std::vector<Pin> pins;
     std::int64_t built_from = 0;  // the region's revision
@@ -70,13 +76,15 @@ class NodeStates {
   [[nodiscard]] bool plain(const Region& region, const std::vector<PlacedNode>& nodes) const;
   [[nodiscard]] placement::Placed target(const Region& region, const std::vector<PlacedNode>& nodes,
                                          const std::map<RouteKey, std::size_t>& names) const;
-  [[nodiscard]] std::map<RouteKey, std::vector<Peer>> peers(const RegionPlaces& places,
+  void move(RegionPlaces& places, const Region& region, const std::vector<PlacedNode>& nodes,
+            const placement::IsReady& ready, const DesiredState& whole, bool was_everywhere);
+  [[nodiscard]] std::map<RouteKey, std::vector<Peer>> peers(const placement::Assignment& holders,
                                                             const std::vector<PlacedNode>& nodes,
                                                             const placement::IsReady& ready) const;
+  bool tell(const RegionPlaces& places, const std::vector<PlacedNode>& nodes, Pending pending, bool others_moved);
+  static void refresh_remotes(RegionPlaces& places, const DesiredState& whole);
   [[nodiscard]] std::shared_ptr<const DesiredState> build(const NodeState& node, const NodeId& id, const Region& region,
-                                                          const DesiredState& whole) const;
-
-  void add_remote(DesiredState& built, const Route& route, const DesiredState& whole) const;
+                                                          const DesiredState& whole);
 
   const Options& options_;
   Publication& publication_;

@@ -1,5 +1,5 @@
 // Joining, the node protocol over HTTP, and what people do with nodes.
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {

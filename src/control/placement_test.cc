@@ -1,5 +1,5 @@
 // Where modules are: as many copies as the region wants, moved when nodes come, drain or fail.
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {
@@ -57,6 +57,20 @@ TEST_F(PlacementTest, AModuleIsOnAsManyNodesAsItsRegionWants) {
   EXPECT_GT(used.size(), 1U);
 }
 
+TEST_F(PlacementTest, AFirstDeploymentEndsWhenTheOtherGatewaysOfItsRegionKnowTheRoute) {
+  add_nodes(2);
+  for (const auto& node : nodes_) node->report_as({.routes = false});
+  const std::string id = platform_.create("greeter", "1.0.0");
+  EXPECT_EQ(platform_.verb(id, "execute").status, 202U);
+  ASSERT_TRUE(eventually([&] { return holders("greeter-v1.0.0").size() == 1; }));
+  const std::size_t holder = holders("greeter-v1.0.0").front();
+  nodes_[holder]->report_as({});
+  EXPECT_EQ(platform_.verb(id, "pause").status, 200U) << "it has ended, and the other gateway does not know";
+  EXPECT_EQ(platform_.verb(id, "resume").status, 200U);
+  nodes_[1 - holder]->report_as({});
+  EXPECT_EQ(platform_.wait_finished(id).status, DeploymentStatus::Completed);
+}
+
 TEST_F(PlacementTest, ANewVersionTakesThePlaceOfTheOldOneWhereItIs) {
   add_nodes(3);
   const auto first = release("greeter", "1.0.0");
@@ -89,9 +103,9 @@ TEST_F(PlacementTest, WhatANodeDoesNotServeYetItSendsOnToThoseThatDo) {
   const std::size_t from = holders(id).front();
   const std::size_t to = 1 - from;
   const auto sends_on = [&](const DesiredState& state) {
-    return state.remotes.size() == 1 && state.remotes[0].versions == std::vector{ModuleId(id)} &&
-           state.remotes[0].peers.size() == 1 && state.remotes[0].peers[0].node.str() == "n" + std::to_string(from) &&
-           state.remotes[0].peers[0].key == "key of n" + std::to_string(from);
+    return state.remotes.size() == 1 && state.remotes[0]->versions == std::vector{ModuleId(id)} &&
+           state.remotes[0]->peers.size() == 1 && state.remotes[0]->peers[0].node.str() == "n" + std::to_string(from) &&
+           state.remotes[0]->peers[0].key == "key of n" + std::to_string(from);
   };
   EXPECT_TRUE(nodes_[to]->wait(sends_on));
   EXPECT_TRUE(nodes_[from]->state().remotes.empty());

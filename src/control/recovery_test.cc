@@ -1,5 +1,5 @@
 // A control plane that crashes and comes back, at every step.
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {

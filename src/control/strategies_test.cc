@@ -1,5 +1,5 @@
 // Strategies and verbs over a real server, with nodes that speak the protocol.
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {

@@ -34,7 +34,7 @@ Forwarder::Forwarder(net::IoThreads& threads, const Clock& clock, Random& random
       retried_(metrics.counter("wasm.requests.forwarded.retried.total", "Of those, sent on to a second node")),
       failed_(metrics.counter("wasm.requests.forwarded.failed.total", "Of those, without an answer of a node")) {
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    threads_.push_back(std::make_unique<Thread>(threads.at(i), clock, random));
+    threads_.push_back(std::make_shared<Thread>(threads.at(i), clock, random));
   }
 }
 
@@ -123,18 +123,18 @@ Task<Error> Forwarder::pump(Upload& upload, net::ClientStream& stream) {
   co_return Error{ErrorKind::kUnavailable, "the client has left", {}};
 }
 
-Task<Forwarder::Outcome> Forwarder::send(Thread& thread, Peer peer, Upload& upload) {
+Task<Forwarder::Outcome> Forwarder::send(std::shared_ptr<Thread> thread, Peer peer, Upload& upload) {
   net::Exchange& exchange = upload.exchange;
-  const auto client = thread.client(peer);
+  const auto client = thread->client(peer);
   if (!client) co_return Outcome{.error = client.error(), .elsewhere = true};
   bool sent = false;
   net::ClientRequest request = passed_on(exchange, peer);
   request.body = upload.taken;
   request.on_sent = [&sent] { sent = true; };
   // Ended however this coroutine ends.
-  thread.balancer.began(peer.node);
+  thread->balancer.began(peer.node);
   bool failed = false;
-  const std::shared_ptr<void> ending(nullptr, [&](void*) { thread.balancer.ended(peer.node, failed); });
+  const std::shared_ptr<void> ending(nullptr, [&](void*) { thread->balancer.ended(peer.node, failed); });
 
   const auto size = upload.complete() ? std::optional<std::uint64_t>(request.body.size()) : exchange.body_size();
   const auto stream = co_await (*client)->open(std::move(request), size);
@@ -153,14 +153,14 @@ Task<Forwarder::Outcome> Forwarder::send(Thread& thread, Peer peer, Upload& uplo
 }
 
 Task<Result<>> Forwarder::forward(net::Exchange& exchange, std::string body, std::vector<Peer> peers) {
-  Thread& thread = *threads_[net::IoThreads::current()];
+  const std::shared_ptr<Thread> thread = threads_[net::IoThreads::current()];
   forwarded_.add();
-  const Peer* peer = thread.balancer.choose(peers);
+  const Peer* peer = thread->balancer.choose(peers);
   if (peer == nullptr) co_return fail(ErrorKind::kUnavailable, "no node is ready to serve the request");
   Upload upload{exchange, std::move(body)};
   Outcome outcome = co_await send(thread, *peer, upload);
   if (outcome.elsewhere) {
-    if (const Peer* other = thread.balancer.choose(peers, &peer->node)) {
+    if (const Peer* other = thread->balancer.choose(peers, &peer->node)) {
       retried_.add();
       peer = other;
       outcome = co_await send(thread, *peer, upload);

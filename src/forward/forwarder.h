@@ -32,10 +32,10 @@ class Forwarder {
   struct Thread;
   struct Upload;
   struct Outcome;
-  Task<Outcome> send(Thread& thread, Peer peer, Upload& upload);
+  static Task<Outcome> send(std::shared_ptr<Thread> thread, Peer peer, Upload& upload);
   static Task<Error> pump(Upload& upload, net::ClientStream& stream);
 
-  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<std::shared_ptr<Thread>> threads_;  // requests that are cut off when everything stops hold theirs
   Counter& forwarded_;
   Counter& retried_;
   Counter& failed_;

@@ -10,7 +10,7 @@ namespace {
 VersionKey key_of(const DesiredVersion& version) { return {version.tenant, version.moduleId}; }
 RouteKey key_of(const Route& route) { return {route.tenant, route.name}; }
 
-RouteKey key_of(const RemoteRoute& route) { return {route.tenant, route.name}; }
+RouteKey key_of(const Shared<RemoteRoute>& route) { return {route->tenant, route->name}; }
 
 template <class Key, class T>
 void compare(const std::vector<T>& from, const std::vector<T>& to, std::vector<T>& put, std::vector<Key>& drop) {

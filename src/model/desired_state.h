@@ -1,11 +1,12 @@
-// The wire between control plane and node: what a node shall hold ready and route, and what it reports back. The only
-// vocabulary that both sides share.
+// The wire from the control plane to a node: what the node shall hold ready and route. With node_report.h, the way
+// back, the only vocabulary that both sides share.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "base/shared.h"
 #include "model/deployment.h"
 #include "model/module.h"
 #include "model/node.h"
@@ -47,7 +48,7 @@ struct DesiredState {
   std::int64_t revision = 0;  // grows with every change
   std::vector<DesiredVersion> versions;
   std::vector<Route> routes;  // refer to versions above only
-  std::vector<RemoteRoute> remotes{};
+  std::vector<Shared<RemoteRoute>> remotes{};
   bool operator==(const DesiredState&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredState, (), (revision, versions, routes, remotes))
@@ -74,7 +75,7 @@ struct DesiredChange {
   std::vector<VersionKey> dropVersions;
   std::vector<Route> putRoutes;
   std::vector<RouteKey> dropRoutes;
-  std::vector<RemoteRoute> putRemotes{};
+  std::vector<Shared<RemoteRoute>> putRemotes{};
   std::vector<RouteKey> dropRemotes{};
   bool operator==(const DesiredChange&) const = default;
 };
@@ -85,51 +86,6 @@ BOOST_DESCRIBE_STRUCT(DesiredChange, (),
 [[nodiscard]] DesiredChange change_between(const DesiredState& from, const DesiredState& to);
 // kConflict where the change is made for another revision than the state's.
 [[nodiscard]] Result<DesiredState> apply(DesiredState state, DesiredChange change);
-
-enum class VersionState { Fetching, Compiling, Ready, Failed };
-BOOST_DESCRIBE_ENUM(VersionState, Fetching, Compiling, Ready, Failed)
-
-struct VersionReport {
-  TenantId tenant;
-  ModuleId moduleId;
-  VersionState state = VersionState::Fetching;
-  std::string reason;  // why it failed, or what was skipped
-  // The last check that was run, and how it failed ("" = it did not). A version whose later check failed stays Ready:
-  // it may be routed.
-  std::int64_t checkNumber = 0;
-  std::string checkFailure = {};
-  bool operator==(const VersionReport&) const = default;
-};
-BOOST_DESCRIBE_STRUCT(VersionReport, (), (tenant, moduleId, state, reason, checkNumber, checkFailure))
-
-struct NodeReport {
-  NodeId nodeId;
-  Region region;
-  std::int64_t routedRevision = 0;  // every I/O thread of the node routes by this revision
-  // What `versions` answers to: a version that is called ready may be an older preparation, dropped since, where a
-  // newer desired state asked for it again.
-  std::int64_t knownRevision = 0;
-  std::vector<VersionReport> versions;
-  std::string incarnation{};  // of the process; counters begin anew with it
-  std::string forwardKey{};   // what peers show when they send a request on to this node
-  bool leaving = false;       // it stops as soon as nobody sends requests on to it any more
-  std::optional<NodeHealth> health{};
-  std::optional<NodeMetrics> metrics{};
-  std::vector<VersionMetrics> versionMetrics{};
-  std::vector<ShadowExamples> shadowExamples{};  // of the versions that routes shadow now
-  bool operator==(const NodeReport&) const = default;
-};
-BOOST_DESCRIBE_STRUCT(NodeReport, (),
-                      (nodeId, region, routedRevision, knownRevision, versions, incarnation, forwardKey, leaving,
-                       health, metrics, versionMetrics, shadowExamples))
-
-// The control plane sets the pace: faster while a rollout touches the node.
-struct ReportReply {
-  std::int64_t nextReportMs = 0;
-  bool mayLeave = false;  // to a node that is leaving: nobody sends requests on to it any more
-  bool operator==(const ReportReply&) const = default;
-};
-BOOST_DESCRIBE_STRUCT(ReportReply, (), (nextReportMs, mayLeave))
 
 struct InvocationCount {
   TenantId tenant;

@@ -50,7 +50,7 @@ class PooledStream final : public ClientStream {
   Task<Result<>> finish(const HeaderList& trailers) override;
   Task<Result<ClientResponse>> head() override {
     auto head = co_await connection_->receive_head(reader_);
-    size_ = reader_.body_size();
+    if (head) size_ = reader_.body_size();
     co_return head;
   }
   [[nodiscard]] std::optional<std::uint64_t> body_size() const override { return size_; }

@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "base/trace.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "node/control_link.h"
 #include "node/kept_state.h"
 #include "node/machine.h"
@@ -132,6 +133,8 @@ class Agent {
   std::size_t preparing_ = 0;
   std::size_t fetching_ = 0;
   std::int64_t requests_reported_ = 0;
+  std::int64_t reports_made_ = 0;
+  std::optional<NodeReport> told_;  // whole, as the control plane knows it; absent where that is not sure
   std::optional<SteadyPoint> reported_at_;
   asio::steady_timer wake_;         // cancelled by changed()
   asio::steady_timer report_wake_;  // cancelled when a report is due at once

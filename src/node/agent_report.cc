@@ -47,8 +47,16 @@ Task<void> Agent::send_reports() {
       continue;
     }
     report_due_ = false;
-    const auto sent = co_await parts_.control.report(report());
-    if (sent) backoff.reset();
+    auto whole = report();
+    const bool in_part = told_.has_value();
+    const auto sent = co_await parts_.control.report(in_part ? change_between(*told_, whole) : whole);
+    told_.reset();
+    if (sent) {
+      backoff.reset();
+      told_ = std::move(whole);
+    } else if (in_part && sent.error().kind == ErrorKind::kConflict) {
+      report_due_ = true;  // it forgot: everything, at once
+    }
     if (leaving_ && (!sent || sent->mayLeave)) left_.cancel();
     next = std::chrono::steady_clock::now() +
            (sent ? std::chrono::milliseconds(sent->nextReportMs > 0 ? sent->nextReportMs : 1) : backoff.next());
@@ -71,6 +79,7 @@ NodeReport Agent::report() {
                  .knownRevision = published_revision_,
                  .versions = published_};
   out.incarnation = options_.node.incarnation;
+  out.number = ++reports_made_;
   out.forwardKey = options_.forward_key;
   out.leaving = leaving_;
   for (const auto& [key, held] : held_) {

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 
 namespace hotswap::node {
 

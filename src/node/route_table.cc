@@ -62,11 +62,11 @@ std::shared_ptr<const RouteTable> RouteTable::build(const DesiredState& desired,
   }
   // What this node serves itself takes their places below.
   for (const auto& remote : desired.remotes) {
-    TenantTable& tenant = table->tenants_[remote.tenant.str()];
-    const auto peers = std::make_shared<const std::vector<Peer>>(remote.peers);
-    tenant.remotes.insert_or_assign(remote.name, peers);
-    for (const auto& id : remote.versions) tenant.remote_versions.insert_or_assign(id.str(), peers);
-    for (const auto& binding : remote.bindings) table->add_http(binding, {.route = RouteEntry(), .peers = peers});
+    TenantTable& tenant = table->tenants_[remote->tenant.str()];
+    const auto peers = std::make_shared<const std::vector<Peer>>(remote->peers);
+    tenant.remotes.insert_or_assign(remote->name, peers);
+    for (const auto& id : remote->versions) tenant.remote_versions.insert_or_assign(id.str(), peers);
+    for (const auto& binding : remote->bindings) table->add_http(binding, {.route = RouteEntry(), .peers = peers});
   }
   for (const auto& route : desired.routes) {
     TenantTable& tenant = table->tenants_[route.tenant.str()];

@@ -39,8 +39,8 @@ TEST_F(RouteTableTest, FindsWhoServesWhatItDoesNot) {
   desired_.routes = {route_to("shop", {{version->id, 100}})};
   desired_.routes[0].http = {std::nullopt, "/shop/"};
   const std::vector<Peer> peers{{NodeId("n2"), "http://n2:80"}};
-  desired_.remotes = {{kTenant, "cart", peers, {ModuleId("cart-v1.0.0")}, {{std::nullopt, "/shop/cart/"}}},
-                      {kTenant, "api", peers, {}, {{"Api.Example", "/"}}}};
+  desired_.remotes = {RemoteRoute{kTenant, "cart", peers, {ModuleId("cart-v1.0.0")}, {{std::nullopt, "/shop/cart/"}}},
+                      RemoteRoute{kTenant, "api", peers, {}, {{"Api.Example", "/"}}}};
   const auto table = build();
   EXPECT_EQ(*table->remote(kTenant, "cart"), peers);
   EXPECT_EQ(*table->remote_version(kTenant, "cart-v1.0.0"), peers);
@@ -55,7 +55,7 @@ TEST_F(RouteTableTest, FindsWhoServesWhatItDoesNot) {
 }
 
 TEST_F(RouteTableTest, ServesItselfWhatItHasReadyWhoeverElseServesIt) {
-  desired_.remotes = {{kTenant, "add", {{NodeId("n2"), "http://n2:80"}}, {}, {default_binding("add")}}};
+  desired_.remotes = {RemoteRoute{kTenant, "add", {{NodeId("n2"), "http://n2:80"}}, {}, {default_binding("add")}}};
   desired_.routes = {route_to("add", {{module_id("add", {1, 0, 0}), 100}})};
   EXPECT_NE(build()->by_http("any", "/m/add/", 0).peers, nullptr);
   const auto version = ready("add", 1);

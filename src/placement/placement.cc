@@ -23,11 +23,15 @@ std::uint64_t finish(std::uint64_t hash) {
 }
 
 std::uint64_t hash_of(const RouteKey& key) { return add(add(kBasis, key.tenant.str()), key.name); }
+std::uint64_t hash_of(const NodeId& node) { return finish(add(kBasis, node.str())); }
+
+std::uint64_t score_of(std::uint64_t key, std::uint64_t node) { return finish(key ^ node); }
 
 // A candidate while copies are handed out.
 struct Seat {
   const Candidate* node;
   std::size_t zone;  // number of its zone
+  std::uint64_t hash;
   std::size_t used = 0;
   std::uint64_t score = 0;  // for the item at hand
   bool taken = false;       // by the item at hand
@@ -37,7 +41,9 @@ std::vector<Seat> seats_of(const std::vector<Candidate>& candidates, std::size_t
   std::map<std::string_view, std::size_t> numbers;
   std::vector<Seat> seats;
   for (const auto& node : candidates) {
-    seats.push_back({.node = &node, .zone = numbers.try_emplace(node.zone, numbers.size()).first->second});
+    seats.push_back({.node = &node,
+                     .zone = numbers.try_emplace(node.zone, numbers.size()).first->second,
+                     .hash = hash_of(node.id)});
   }
   zones = numbers.size();
   return seats;
@@ -77,7 +83,7 @@ class Reader {
 
 }  // namespace
 
-std::uint64_t score(const RouteKey& key, const NodeId& node) { return finish(add(hash_of(key), node.str())); }
+std::uint64_t score(const RouteKey& key, const NodeId& node) { return score_of(hash_of(key), hash_of(node)); }
 
 Placed place(const std::vector<Item>& items, const std::vector<Candidate>& candidates) {
   std::vector<const Item*> ordered;
@@ -93,7 +99,7 @@ Placed place(const std::vector<Item>& items, const std::vector<Candidate>& candi
   for (const Item* item : ordered) {
     const std::uint64_t of_key = hash_of(item->key);
     for (auto& seat : seats) {
-      seat.score = finish(add(of_key, seat.node->id.str()));
+      seat.score = score_of(of_key, seat.hash);
       seat.taken = false;
     }
     const std::size_t wished = item->replicas == 0 ? candidates.size() : static_cast<std::size_t>(item->replicas);

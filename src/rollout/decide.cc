@@ -22,35 +22,17 @@ std::vector<NodeId> awaited(const RolloutState& state, const Step& step) {
   return nodes.empty() ? step.nodes : nodes;
 }
 
-// Finds the version that a rollout brings in one report after the other. Nodes of a region list the same versions in
-// the same order, so that where it stood in one is the place to look first in the next.
-class VersionFinder {
- public:
-  explicit VersionFinder(const RolloutState& state) : state_(state) {}
-  const VersionReport* in(const NodeReport& report) {
-    const auto& versions = report.versions;
-    if (at_ < versions.size() && is_it(versions[at_])) return &versions[at_];
-    const auto found = std::ranges::find_if(versions, [this](const VersionReport& version) { return is_it(version); });
-    if (found == versions.end()) return nullptr;
-    at_ = static_cast<std::size_t>(found - versions.begin());
-    return &*found;
-  }
-
- private:
-  [[nodiscard]] bool is_it(const VersionReport& version) const {
-    return version.moduleId == state_.deployment.moduleId && version.tenant == state_.tenant;
-  }
-  const RolloutState& state_;
-  std::size_t at_ = 0;
-};
+// What the report says of the version that the rollout brings.
+const VersionReport* find_candidate(const NodeReport& report, const RolloutState& state) {
+  return find_version(report, state.tenant, state.deployment.moduleId);
+}
 
 Verdict prepared(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict;
-  VersionFinder finder(state);
   for (const auto& node : awaited(state, step)) {
     const auto view = reports.find(node);
     const bool current = view != reports.end() && view->second.knownRevision >= state.step_revision;
-    const VersionReport* version = current ? finder.in(view->second) : nullptr;
+    const VersionReport* version = current ? find_candidate(view->second, state) : nullptr;
     if (version != nullptr && version->state == VersionState::Failed) {
       verdict.failed.emplace_back(node, version->reason);
     } else if (version == nullptr || version->state != VersionState::Ready) {
@@ -63,13 +45,12 @@ Verdict prepared(const RolloutState& state, const Step& step, const FleetReports
 // As prepared(), and healthy by the run of the check that this step asked for.
 Verdict checked(const RolloutState& state, const Step& step, const FleetReports& reports) {
   Verdict verdict = prepared(state, step, reports);
-  VersionFinder finder(state);
   for (const auto& node : awaited(state, step)) {
     const bool open =
         std::ranges::find(verdict.missing, node) == verdict.missing.end() &&
         std::ranges::find(verdict.failed, node, &std::pair<NodeId, std::string>::first) == verdict.failed.end();
     if (!open) continue;
-    const VersionReport* version = finder.in(reports.at(node));
+    const VersionReport* version = find_candidate(reports.at(node), state);
     if (version->checkNumber != state.check_number) {
       verdict.missing.push_back(node);
     } else if (!version->checkFailure.empty()) {
@@ -145,6 +126,13 @@ Decision after(const RolloutState& state, const FleetReports& reports, TimePoint
   return not_ready(state, coming, std::move(verdict.missing), "the version ready");
 }
 
+bool gateways_know(const RolloutState& state, const FleetReports& reports) {
+  return std::ranges::all_of(state.gateways, [&](const NodeId& node) {
+    const auto view = reports.find(node);
+    return view != reports.end() && view->second.routedRevision >= state.step_revision;
+  });
+}
+
 // A step that is done when the nodes say so.
 Decision by_nodes(const RolloutState& state, const Step& step, const FleetReports& reports, TimePoint now) {
   const bool preparing = !changes_routes(step.kind);
@@ -153,8 +141,11 @@ Decision by_nodes(const RolloutState& state, const Step& step, const FleetReport
                     : preparing ? prepared(state, step, reports)
                                 : shifted(state, step, reports);
   if (!verdict.failed.empty()) return failed_nodes(state, step, verdict.failed);
-  if (verdict.missing.empty()) return after(state, reports, now, began(state));
   const TimePoint deadline = std::max(began(state), state.watched_since) + limits::kPrepareDeadline;
+  if (verdict.missing.empty()) {
+    if (now < deadline && step.kind == StepKind::Shift && !gateways_know(state, reports)) return Wait{deadline};
+    return after(state, reports, now, began(state));
+  }
   if (now < deadline) return Wait{deadline};
   return not_ready(state, step, std::move(verdict.missing),
                    checking    ? "a health check"

@@ -11,6 +11,7 @@
 
 #include "model/deployment.h"
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "rollout/analysis.h"
 
 namespace hotswap::rollout {
@@ -29,6 +30,9 @@ struct RolloutState {
   TimePoint watched_since;
   // Nodes that are not heard of any more. They are not waited for: they take what stands when they come back.
   std::set<NodeId> lost = {};
+  // Nodes that hold no version of the name and send its requests on. Where the current step brings a route that was not
+  // there, they are given time to learn of it too, so that a deployment that ends is reached everywhere.
+  std::set<NodeId> gateways = {};
   // Of the current step; looked at in a hold with an analysis only.
   Samples samples = {};
 };

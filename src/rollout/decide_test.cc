@@ -70,6 +70,20 @@ TEST_P(Deciding, FollowsFromTheFacts) {
   EXPECT_EQ(decide(at_step(GetParam().step), GetParam().reports, GetParam().now), GetParam().expected);
 }
 
+TEST(DecidingAShift, WaitsAWhileForGatewaysThatShallKnowTheRoute) {
+  const FleetReports routed{{kA, view(10, 10, VersionState::Ready)}, {kB, view(10, 10, VersionState::Ready)}};
+  RolloutState state = at_step(1);
+  state.gateways = {NodeId("c")};
+  const TimePoint soon = kStart + std::chrono::seconds(1);
+  EXPECT_EQ(decide(state, routed, soon), Decision(Wait{kDeadline}));
+  EXPECT_EQ(decide(state, routed, kDeadline), Decision(Complete{}));
+  auto reports = routed;
+  reports.emplace(NodeId("c"), view(9, 9, std::nullopt));
+  EXPECT_EQ(decide(state, reports, soon), Decision(Wait{kDeadline}));
+  reports.at(NodeId("c")).routedRevision = 10;
+  EXPECT_EQ(decide(state, reports, soon), Decision(Complete{}));
+}
+
 const auto kReady = VersionState::Ready;
 const auto kSoon = kStart + std::chrono::seconds(1);
 

@@ -294,7 +294,8 @@ TEST_F(TwiceReplicatedFleet, ANodeThatIsKilledLosesTheRequestsInFlightOnItAndNoO
   EXPECT_TRUE(load.goes_on());
   load.stop();
   // Each connection had one request under way at the most.
-  EXPECT_LE(load.failed().size(), asked.size() * EchoLoad::kConnections);
+  const auto failed = load.failed();
+  EXPECT_LE(failed.size(), asked.size() * EchoLoad::kConnections) << "the last one: " << failed.back();
 }
 
 }  // namespace

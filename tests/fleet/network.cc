@@ -44,16 +44,36 @@ Network::Network() : name_("hs" + std::to_string(::getpid())) {
   if (outside_ < 0 || ::unshare(CLONE_NEWNET) != 0) {
     throw std::system_error(errno, std::generic_category(), "a network namespace of the test's own");
   }
-  ip({"link", "set", "lo", "up"});
-  ip({"link", "add", "switch", "type", "bridge"});
-  ip({"address", "add", std::string(kPrefix) + "1/24", "dev", "switch"});
-  ip({"link", "set", "switch", "up"});
+  try {
+    ip({"link", "set", "lo", "up"});
+    ip({"link", "add", "switch", "type", "bridge"});
+    ip({"address", "add", std::string(kPrefix) + "1/24", "dev", "switch"});
+    ip({"link", "set", "switch", "up"});
+  } catch (...) {
+    leave();
+    throw;
+  }
 }
 
 Network::~Network() {
   for (const auto& [machine, port] : ports_) try_ip({"netns", "delete", name_ + machine});
+  leave();
+}
+
+void Network::leave() const {
   ::setns(outside_, CLONE_NEWNET);
   ::close(outside_);
+}
+
+std::string Network::why_not() {
+  if (::geteuid() != 0) return "network namespaces need root";
+  try {
+    Network probe;
+    probe.add("probe");
+    return "";
+  } catch (const std::exception& error) {
+    return std::string("this machine allows no network namespaces: ") + error.what();
+  }
 }
 
 Place Network::add(const std::string& machine) {

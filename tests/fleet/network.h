@@ -12,6 +12,8 @@ namespace hotswap::e2e {
 // machine, whatever is cut. One at a time.
 class Network {
  public:
+  // Why there can be none here; "" where there can.
+  [[nodiscard]] static std::string why_not();
   // Throws, with what the kernel says, where it refuses.
   Network();
   ~Network();
@@ -24,6 +26,8 @@ class Network {
   void cut_off(const std::string& machine, bool is = true) const;
 
  private:
+  void leave() const;
+
   int outside_ = -1;  // the network namespace before
   std::string name_;
   std::map<std::string, std::string> ports_;  // on the bridge, by machine

@@ -34,6 +34,11 @@ std::string NineNodes::begin(const Strategy& how) {
   ++version_;
   control_.hotswap(
       {"module", "push", sample("c-add"), "--name", "add", "--version", std::to_string(version_) + ".0.0"});
+  // A control plane that was started again plans with the nodes that it has heard of since.
+  EXPECT_TRUE(eventually([this] {
+    return std::ranges::all_of(nodes_,
+                               [this](const auto& node) { return control_.condition(node->id()) == "Healthy"; });
+  }));
   const json::object wish{{"moduleId", newest()},
                           {"targetRegions", {"all"}},
                           {"strategy", how.name},
@@ -82,6 +87,15 @@ bool NineNodes::answers(const NodeProcess& node, const std::string& module_id) {
 
 bool NineNodes::everywhere(const std::string& module_id) const {
   return std::ranges::all_of(nodes_, [&](const auto& node) { return answers(*node, module_id); });
+}
+
+std::string NineNodes::answers_of_all() const {
+  std::string all;
+  for (const auto& node : nodes_) {
+    all += node->id() + ": " + json::serialize(node->add(2, 3)) + '\n' +
+           json::serialize(ask(control_.api(), "GET", "/api/v1/wasm/nodes/" + node->id())) + '\n';
+  }
+  return all;
 }
 
 }  // namespace hotswap::e2e

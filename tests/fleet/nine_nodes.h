@@ -32,6 +32,8 @@ class NineNodes : public testing::Test {
   [[nodiscard]] std::string status(const std::string& id) const;
   // Every node, or one, answers with the version.
   [[nodiscard]] bool everywhere(const std::string& module_id) const;
+  // What each node answers, and what the control plane knows of it: for messages.
+  [[nodiscard]] std::string answers_of_all() const;
   [[nodiscard]] static bool answers(const NodeProcess& node, const std::string& module_id);
 
   Folder folder_;

@@ -1,7 +1,6 @@
 // Control plane and nodes on machines of their own, between which the network is cut and healed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -80,7 +79,7 @@ struct Machines {
 class Partition : public testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+    if (const auto reason = Network::why_not(); !reason.empty()) GTEST_SKIP() << reason;
     machines_.emplace();
   }
   std::optional<Machines> machines_;

@@ -138,8 +138,8 @@ TEST(ScalingUpAndDown, ARegionShrinksToItsMinimumUnderLoadAndNothingIsDropped) {
 
 TEST(ScalingUpAndDown, MaximumsThatCannotBeMeantAreRefused) {
   Folder folder;
-  const std::vector<std::string> base{"up",          "--data",    folder.path(), "--api",
-                                      "127.0.0.1:0", "--gateway", "127.0.0.1:0"};
+  const std::vector<std::string> base{"up",        "--data",      folder.path(), "--api", "127.0.0.1:0",
+                                      "--gateway", "127.0.0.1:0", "--instances", "16"};
   const auto refused = [&](std::vector<std::string> more) {
     more.insert(more.begin(), base.begin(), base.end());
     const auto ended = run(more);

@@ -63,7 +63,7 @@ TEST_P(Strategies, GoOnWithoutANodeThatIsKilledAndItFollowsWhenItIsBack) {
     expect_completed(id);
     doomed.start();
     EXPECT_TRUE(eventually([&] { return control_.condition(doomed.id()) == "Healthy"; }));
-    EXPECT_TRUE(eventually([&] { return everywhere(newest()); }));
+    EXPECT_TRUE(eventually([&] { return everywhere(newest()); })) << newest() << '\n' << answers_of_all();
     // What was in flight on it, and nothing before.
     EXPECT_LE(on_doomed.stop().failed[""], 1);
   }

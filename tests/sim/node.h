@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/desired_state.h"
+#include "model/node_report.h"
 #include "world.h"
 
 namespace hotswap::sim {
