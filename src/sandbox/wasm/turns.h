@@ -28,6 +28,7 @@ class Turns : public asio::execution_context::service {
   class Waiting;
   // Grants the next turn when what is ready now has gone.
   void schedule(const asio::any_io_executor& home);
+  void pass(const asio::any_io_executor& home, int left);
   void grant();
   void shutdown() override { waiting_.clear(); }
 
