@@ -148,7 +148,7 @@ TEST_F(AuditTest, IsWrittenAsOneLineOfTheLog) {
   EXPECT_EQ(value.at("outcome"), "Timeout");
   EXPECT_EQ(value.at("limit"), "maxExecutionTimeSeconds");
   EXPECT_EQ(value.at("limitValue"), 30);
-  EXPECT_EQ(value.at("traceId"), trace_.trace_id());
+  EXPECT_EQ(value.at("traceId").as_string(), trace_.trace_id());
   EXPECT_EQ(value.at("moduleId"), "guest-v1.0.0");
   EXPECT_EQ(value.at("suppressed"), 0);
 }
