@@ -68,6 +68,8 @@ typedef struct {
                                    0: 256 KiB where the kernel has PAGEMAP_SCAN, else none */
   uint32_t tick_microseconds;   /* epoch period; the ticker sleeps while no call is running */
   bool wasi03;                  /* accept WASI 0.3 (component-model async) */
+  bool unbounded;               /* no limiter, no epoch, no meters: only to measure what they cost. Never for guests of
+                                   strangers: nothing ends them, and the result's meters are 0 */
 } eng_config;
 
 bool eng_engine_new(const eng_config* config, eng_engine** out, eng_error* error);

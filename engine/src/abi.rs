@@ -158,6 +158,7 @@ pub struct Config {
     pub keep_resident_bytes: u64,
     pub tick_microseconds: u32,
     pub wasi03: bool,
+    pub unbounded: bool,
 }
 
 /// `eng_pair`.

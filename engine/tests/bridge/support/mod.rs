@@ -137,6 +137,7 @@ handle!(Image, eng_image_free);
 handle!(Call, eng_call_free);
 
 pub const SMALL: Config = Config {
+    unbounded: false,
     pool_instances: 32,
     pool_memory_bytes: 64 << 20,
     keep_resident_bytes: 0,
