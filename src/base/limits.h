@@ -50,6 +50,12 @@ inline constexpr std::uint32_t kPoolInstances = 1'000;       // simultaneous cor
 inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;  // largest linear memory: ResourceLimits' maximum
 inline constexpr milliseconds kCpuWindow{100};               // over which a CPU percentage is held
 
+// ---- audit (docs/isolation.md) ----------------------------------------------------------------------------------
+inline constexpr seconds kAuditWindow{10};               // within which entries are counted
+inline constexpr std::size_t kAuditVersionEntries = 20;  // of one version and one outcome in a window
+inline constexpr std::size_t kAuditNodeEntries = 200;    // of a node in a window, whatever they are of
+inline constexpr std::size_t kAuditTextBytes = 256;      // of each text that a client or a guest chose
+
 // ---- deployments ------------------------------------------------------------------------------------------------
 inline constexpr seconds kPrepareDeadline{60};      // for a node to report a version ready
 inline constexpr seconds kHoldMost{7 * 24 * 3600};  // of any hold, test or keeping time that a strategy states

@@ -12,19 +12,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/limits.h"
 #include "base/metrics.h"
 #include "base/trace.h"
 #include "node/route_table.h"
-
-namespace hotswap::limits {
-
-inline constexpr seconds kAuditWindow{10};               // within which entries are counted
-inline constexpr std::size_t kAuditVersionEntries = 20;  // of one version and one outcome in a window
-inline constexpr std::size_t kAuditNodeEntries = 200;    // of a node in a window, whatever they are of
-inline constexpr std::size_t kAuditTextBytes = 256;      // of each text that a client or a guest chose
-
-}  // namespace hotswap::limits
 
 namespace hotswap::node {
 
