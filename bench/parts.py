@@ -77,8 +77,9 @@ class Api(Server):
             raise SystemExit(f"{method} {path}: {reply.status} {text.decode()}")
         return json.loads(text) if text else None
 
-    def push(self, name, version, binary):
-        self.call("POST", f"/api/v1/wasm/modules?name={name}&version={version}", binary, "application/wasm")
+    def push(self, name, version, binary, **limits):
+        stated = "".join(f"&limits.{limit}={value}" for limit, value in limits.items())
+        self.call("POST", f"/api/v1/wasm/modules?name={name}&version={version}{stated}", binary, "application/wasm")
         return f"{name}-v{version}"
 
     def deployment(self, deployment_id):

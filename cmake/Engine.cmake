@@ -14,7 +14,8 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${HOTSWAP_CARGO_TARGET_DIR} ${CARGO} build --release --locked --quiet
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/engine
   COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/engine.stamp
-  DEPENDS ${ENGINE_SOURCES} ${CMAKE_SOURCE_DIR}/engine/Cargo.toml ${CMAKE_SOURCE_DIR}/engine/Cargo.lock
+  DEPENDS ${ENGINE_SOURCES} ${CMAKE_SOURCE_DIR}/engine/build.rs
+          ${CMAKE_SOURCE_DIR}/engine/Cargo.toml ${CMAKE_SOURCE_DIR}/engine/Cargo.lock
   COMMENT "cargo build engine (the first time compiles Wasmtime: minutes)"
   USES_TERMINAL)
 add_custom_target(engine_build DEPENDS ${CMAKE_BINARY_DIR}/engine.stamp)

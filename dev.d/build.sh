@@ -34,19 +34,36 @@ command_fmt() {
   cargo fmt --manifest-path engine/Cargo.toml
 }
 
-# fuzz [SECONDS [NAME]]: each target for so long. What it learns stays in the cache; what breaks it, in the build folder.
+# fuzz_target SECONDS NAME: one target; its output goes to a file, and to the terminal where it fails.
+fuzz_target() {
+  local seconds=$1 name=$2 corpus=$HOTSWAP_CACHE/corpus/$2 log=$HOTSWAP_BUILD/fuzz/$2.log
+  mkdir -p "$corpus"
+  "$HOTSWAP_BUILD/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 -verbosity=0 \
+    -artifact_prefix="$HOTSWAP_BUILD/fuzz/$name-" "$corpus" "fuzz/corpus/$name" >"$log" 2>&1 || {
+    tail -60 "$log" >&2
+    printf '  fuzz_%s failed; what broke it is in %s\n' "$name" "$HOTSWAP_BUILD/fuzz" >&2
+    return 1
+  }
+  printf '  fuzz_%-12s %s runs in %s s\n' "$name" "$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")" "$seconds"
+}
+
+# fuzz [SECONDS [NAME]]: each target for so long, one on each processor. What it learns stays in the cache; what breaks
+# it, in the build folder.
 command_fuzz() {
-  local seconds=${1:-60} name source corpus
+  local seconds=${1:-60} name failed=0 names=()
   command_setup
   timed "Building fuzz" build_preset fuzz fuzz_targets
-  for source in fuzz/*.cc; do
-    [[ -z ${2:-} || $source == "fuzz/$2.cc" ]] || continue
-    name=$(basename "$source" .cc)
-    corpus=$HOTSWAP_CACHE/corpus/$name
-    mkdir -p "$corpus"
-    timed "fuzz_$name for $seconds s" "$HOTSWAP_BUILD/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
-      -print_final_stats=1 -verbosity=0 -artifact_prefix="$HOTSWAP_BUILD/fuzz/" "$corpus" "fuzz/corpus/$name"
+  # What fuzz_wit_value calls.
+  timed "Building the samples" samples/build test-guests
+  for name in fuzz/*.cc; do
+    name=$(basename "$name" .cc)
+    [[ -n ${2:-} && $name != "$2" ]] || names+=("$name")
   done
+  [[ ${#names[@]} -gt 0 ]] || fail "there is no fuzz target ${2:-}"
+  say "Fuzzing ${names[*]} for $seconds s each"
+  export -f fuzz_target
+  printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I{} bash -euo pipefail -c "fuzz_target $seconds {}" || failed=1
+  [[ $failed -eq 0 ]] || fail "a target failed"
 }
 
 command_bench() {

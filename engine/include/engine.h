@@ -50,7 +50,8 @@ typedef enum {
   ENG_ERROR_AMBIGUOUS_EXPORT = 6,   /* short name fits several exports; message lists them */
   ENG_ERROR_BAD_PARAMS = 7,         /* message begins with the path: "params[1].zip: expected u32, got string" */
   ENG_ERROR_CONFIG = 8,             /* a setting or an option cannot be honoured */
-  ENG_ERROR_INTERNAL = 9            /* a bug or a panic */
+  ENG_ERROR_INTERNAL = 9,           /* a bug or a panic */
+  ENG_ERROR_WIT = 10                /* WIT text that cannot be parsed or resolved; message is JSON, see eng_wit_parse */
 } eng_error_kind;
 
 typedef struct {
@@ -67,6 +68,8 @@ typedef struct {
                                    0: 256 KiB where the kernel has PAGEMAP_SCAN, else none */
   uint32_t tick_microseconds;   /* epoch period; the ticker sleeps while no call is running */
   bool wasi03;                  /* accept WASI 0.3 (component-model async) */
+  bool unbounded;               /* no limiter, no epoch, no meters: only to measure what they cost. Never for guests of
+                                   strangers: nothing ends them, and the result's meters are 0 */
 } eng_config;
 
 bool eng_engine_new(const eng_config* config, eng_engine** out, eng_error* error);
@@ -83,8 +86,10 @@ eng_buffer eng_offers(const eng_engine* engine);
  *   {"kind":"core"|"component", "wasi":"none"|"preview1"|"0.2"|"0.3",
  *    "http":null|"0.2"|"0.3", "command":bool,
  *    "imports":[{"name":"module#name"|"ns:pkg/iface@v","kind":"func"|"memory"|"table"|"global"|"instance"|…}],
+ *                core ones also have what exports have
  *    "exports":[{"name":"fn"|"ns:pkg/iface@v#fn","kind":"func"|"memory"|…,
- *                "params":[{"name":"a"|null,"type":"u32"}],"results":["list<string>"]}],   functions have the last two
+ *                "params":[{"name":"a"|null,"type":"u32"}],"results":["list<string>"],   of functions
+ *                "type":"mut i32"|"1 16"|"4 funcref"}],   of core globals, memories (in pages) and tables
  *    "memories":[{"initialBytes":n,"maximumBytes":n|null}],
  *    "customSections":[{"name":"producers","bytes":n}],
  *    "endlessExports":["spin"]}      exported functions whose body is an unconditional infinite loop
@@ -94,6 +99,52 @@ eng_buffer eng_offers(const eng_engine* engine);
  * without it, too; only eng_compile refuses it then, as ENG_ERROR_INVALID_BINARY.
  */
 bool eng_describe(const eng_engine* engine, eng_slice binary, eng_buffer* json, eng_error* error);
+
+/* ---- interfaces ---------------------------------------------------------------------------------------------
+ * None of these needs an engine; they may be called from any thread at once. They take milliseconds at most. */
+
+typedef struct {
+  eng_slice path;  /* names the file in errors; not read */
+  eng_slice bytes; /* WIT text; or, as the only file of its package, a WIT package encoded as WebAssembly */
+} eng_wit_file;
+
+typedef struct {
+  const eng_wit_file* files;
+  size_t count;
+} eng_wit_package;
+
+/* Parses and resolves packages: the first is the main one, the others what it may depend on. WASI's packages of
+ * eng_wit_wasi need not be given. Items behind @unstable are kept, with their gate; documentation only with `docs`,
+ * since it is most of the text. JSON:
+ *   {"kind":"package", "main":i, "world":null, "resolve":{"packages":[…],"worlds":[…],"interfaces":[…],"types":[…]}}
+ * where "resolve" is wit-parser's own description (as `wasm-tools component wit --json` prints it): items refer to each
+ * other by their index, and a type refers only to types before it. ENG_ERROR_WIT has the first thing that is wrong as
+ *   {"file":"a.wit","line":3,"column":5,"width":4,"text":"  fooo: bar;","message":"…"}
+ * with line and column from 1, in characters; both are 0 where the error has no place. */
+bool eng_wit_parse(const eng_wit_package* packages, size_t count, bool docs, eng_buffer* json, eng_error* error);
+
+/* The same of a component ("kind":"component", its imports and exports are the world at index "world") or of a WIT
+ * package encoded as WebAssembly. A core module is ENG_ERROR_INVALID_BINARY. */
+bool eng_wit_decode(eng_slice binary, eng_buffer* json, eng_error* error);
+
+/* wit-component's judgement whether components made for the world of the old main package fit the world of the same
+ * name in the new one, versions left aside and without what is behind @unstable. JSON: {"compatible":true},
+ * {"compatible":false,"reason":"…"}, or {"compatible":null,"reason":"…"} where the check itself cannot be made. */
+bool eng_wit_semver_check(const eng_wit_package* old_packages, size_t old_count, const eng_wit_package* new_packages,
+                          size_t new_count, eng_slice world, eng_buffer* json, eng_error* error);
+
+/* What a core module exports that implements the world of the main package, and what it may import, by the canonical
+ * ABI and the names of today's toolchains. JSON:
+ *   {"imports":[{"name":"ns:pkg/iface@v#fn","params":["i32",…],"results":["i32"]}], "exports":[…the same…]} */
+bool eng_wit_core_functions(const eng_wit_package* packages, size_t count, eng_slice world, eng_buffer* json,
+                            eng_error* error);
+
+/* The texts of WASI 0.2 and 0.3 as this build links them. JSON: [{"package":"wasi:io@0.2.12","path":"…","text":"…"}] */
+eng_buffer eng_wit_wasi(void);
+/* WASI Preview 1 and the snapshot before it, which are core modules and have no WIT. JSON:
+ *   [{"module":"wasi_snapshot_preview1","functions":[{"name":"fd_write","params":["i32",…],"results":["i32"],
+ *     "docs":"…"}]}] */
+eng_slice eng_wit_preview1(void);
 
 /* ---- code and images ---------------------------------------------------------------------------------------- */
 

@@ -90,6 +90,7 @@ pub enum ErrorKind {
     BadParams = 7,
     Config = 8,
     Internal = 9,
+    Wit = 10,
 }
 
 /// `eng_error`.
@@ -157,6 +158,7 @@ pub struct Config {
     pub keep_resident_bytes: u64,
     pub tick_microseconds: u32,
     pub wasi03: bool,
+    pub unbounded: bool,
 }
 
 /// `eng_pair`.

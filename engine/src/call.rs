@@ -268,11 +268,14 @@ impl Drop for Call {
 
 /// The store of a call, bounded and interruptible, with nothing in it yet.
 fn prepare(image: &Image, grants: Grants) -> Fallible<(Arc<Shared>, Store<State>)> {
-    let shared = Shared::new(grants.max_output);
+    let shared = Shared::new(grants.max_output, image.engine.bounded());
     let component = matches!(image.linked, Linked::Component(_));
     let lift = LIFT_BYTES.saturating_add(grants.max_output.saturating_mul(LIFT_RATIO));
     let state = State::new(grants, shared.clone(), component)?;
     let mut store = Store::new(&image.engine.wasmtime, state);
+    if !image.engine.bounded() {
+        return Ok((shared, store));
+    }
     store.set_hostcall_fuel(usize::try_from(lift).unwrap_or(usize::MAX));
     store.limiter(|state| &mut state.limiter);
     let short = image.engine.tick_nanoseconds / 2;

@@ -152,9 +152,9 @@ impl<'a> Scan<'a> {
         let types = self.types.as_ref();
         let (kind, imports, exports) = match (types.core_imports(), types.core_exports()) {
             (Some(imports), Some(exports)) => {
-                let import = |(module, name, ty)| json!({"name": format!("{module}#{name}"), "kind": core_kind(&ty)});
+                let import = |(module, name, ty)| core_item(types, &format!("{module}#{name}"), &ty);
                 let imports: Vec<_> = imports.map(import).collect();
-                ("core", imports, exports.map(|(name, ty)| core_export(types, name, &ty)).collect())
+                ("core", imports, exports.map(|(name, ty)| core_item(types, name, &ty)).collect())
             }
             _ => ("component", self.component_imports(types), self.component_exports(types)),
         };
@@ -236,15 +236,28 @@ fn core_kind(ty: &EntityType) -> &'static str {
     }
 }
 
-fn core_export(types: TypesRef<'_>, name: &str, ty: &EntityType) -> Value {
-    let mut export = json!({"name": name, "kind": core_kind(ty)});
-    if let EntityType::Func(id) | EntityType::FuncExact(id) = ty {
-        let function = types[*id].unwrap_func();
-        let params = function.params().iter().map(|ty| json!({"name": null, "type": ty.to_string()}));
-        export["params"] = params.collect();
-        export["results"] = function.results().iter().map(|ty| json!(ty.to_string())).collect();
+fn core_item(types: TypesRef<'_>, name: &str, ty: &EntityType) -> Value {
+    let mut item = json!({"name": name, "kind": core_kind(ty)});
+    match ty {
+        EntityType::Func(id) | EntityType::FuncExact(id) => {
+            let function = types[*id].unwrap_func();
+            let params = function.params().iter().map(|ty| json!({"name": null, "type": ty.to_string()}));
+            item["params"] = params.collect();
+            item["results"] = function.results().iter().map(|ty| json!(ty.to_string())).collect();
+        }
+        EntityType::Global(global) if global.mutable => item["type"] = json!(format!("mut {}", global.content_type)),
+        EntityType::Global(global) => item["type"] = json!(global.content_type.to_string()),
+        EntityType::Memory(memory) => item["type"] = json!(limits(memory.initial, memory.maximum)),
+        EntityType::Table(table) => {
+            item["type"] = json!(format!("{} {}", limits(table.initial, table.maximum), table.element_type));
+        }
+        EntityType::Tag(_) => {}
     }
-    export
+    item
+}
+
+fn limits(initial: u64, maximum: Option<u64>) -> String {
+    maximum.map_or(initial.to_string(), |maximum| format!("{initial} {maximum}"))
 }
 
 fn component_kind(ty: &ComponentEntityType) -> &'static str {

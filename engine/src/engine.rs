@@ -15,7 +15,8 @@ pub struct Engine {
     pub linkers: Linkers,
     /// The epoch's period.
     pub tick_nanoseconds: u64,
-    ticker: Ticker,
+    /// None where nothing bounds and meters calls, to measure what that costs.
+    ticker: Option<Ticker>,
     /// Drives timers, sockets, outbound HTTP and blocking file operations; never guest code.
     background: Option<Runtime>,
     settings: String,
@@ -36,16 +37,24 @@ impl Engine {
         Ok(Arc::new(Self {
             linkers: Linkers::new(&wasmtime, config.wasi03),
             tick_nanoseconds: tick * 1000,
-            ticker: Ticker::start(wasmtime.clone(), Duration::from_micros(tick)).map_err(failed)?,
+            ticker: match config.unbounded {
+                true => None,
+                false => Some(Ticker::start(wasmtime.clone(), Duration::from_micros(tick)).map_err(failed)?),
+            },
             wasmtime,
             background: Some(background),
-            settings: format!("wasi03={}", config.wasi03),
+            settings: format!("wasi03={} unbounded={}", config.wasi03, config.unbounded),
         }))
     }
 
     /// To be held while a guest is polled: the epoch ticks, and Tokio's timers and sockets find their runtime.
-    pub fn polling(&self) -> (Polling<'_>, Option<EnterGuard<'_>>) {
-        (self.ticker.polling(), self.background.as_ref().map(Runtime::enter))
+    pub fn polling(&self) -> (Option<Polling<'_>>, Option<EnterGuard<'_>>) {
+        (self.ticker.as_ref().map(Ticker::polling), self.background.as_ref().map(Runtime::enter))
+    }
+
+    /// Whether calls are bounded and metered.
+    pub fn bounded(&self) -> bool {
+        self.ticker.is_some()
     }
 
     /// Changes whenever machine code compiled by another engine could not be loaded by this one.
@@ -83,7 +92,7 @@ impl Hasher for Fnv {
 fn wasmtime_config(config: &Config) -> wasmtime::Config {
     let mut settings = wasmtime::Config::new();
     settings
-        .epoch_interruption(true)
+        .epoch_interruption(!config.unbounded)
         .cranelift_opt_level(OptLevel::Speed)
         .memory_init_cow(true)
         .concurrency_support(config.wasi03)

@@ -20,6 +20,7 @@ mod link;
 mod network;
 mod state;
 mod ticker;
+pub mod wit;
 mod wit_value;
 
 use abi::{Buffer, Error, Failure, Fallible, Poll, Slice, infallible};
@@ -102,6 +103,30 @@ fallible! {
         json.write(describe::describe(binary.bytes())?.into_bytes().into())
     }
 
+    fn eng_wit_parse(packages: *const wit::Package, count: usize, docs: bool, json: *mut Buffer) {
+        json.write(wit::parse(packages, count, docs)?.into_bytes().into())
+    }
+
+    fn eng_wit_decode(binary: Slice, json: *mut Buffer) {
+        json.write(wit::describe_binary(binary.bytes())?.into_bytes().into())
+    }
+
+    fn eng_wit_semver_check(
+        old: *const wit::Package,
+        old_count: usize,
+        new: *const wit::Package,
+        new_count: usize,
+        world: Slice,
+        json: *mut Buffer,
+    ) {
+        let verdict = wit::check((old, old_count), (new, new_count), world.text("a world's name")?)?;
+        json.write(verdict.into_bytes().into())
+    }
+
+    fn eng_wit_core_functions(packages: *const wit::Package, count: usize, world: Slice, json: *mut Buffer) {
+        json.write(wit::core_functions(packages, count, world.text("a world's name")?)?.into_bytes().into())
+    }
+
     fn eng_compile(engine: &Arc<Engine>, binary: Slice, out: *mut *mut Code) {
         give(out, Code::compile(engine, binary.bytes())?)
     }
@@ -163,6 +188,9 @@ infallible! {
     fn eng_offers(engine: &Arc<Engine>) -> Buffer {
         engine.linkers.offers().unwrap_or_default().into_bytes().into()
     } else Vec::new().into();
+
+    fn eng_wit_wasi() -> Buffer { wit::wasi().into_bytes().into() } else Vec::new().into();
+    fn eng_wit_preview1() -> Slice { Slice::of(wit::preview1().as_bytes()) } else Slice::of(&[]);
 
     fn eng_call_body_room(call: &Call) -> usize {
         call.exchange.as_ref().map_or(0, |exchange| exchange.room())

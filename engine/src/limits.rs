@@ -21,7 +21,8 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Shared {
     pub yields: AtomicU32,
     pub peak_memory: AtomicU64,
-    pub created: Instant,
+    /// None where nobody meters the call.
+    created: Option<Instant>,
     /// When the latest poll began, in nanoseconds since `created`.
     polled: AtomicU64,
     pub output: Mutex<Output>,
@@ -41,11 +42,11 @@ pub struct Output {
 }
 
 impl Shared {
-    pub fn new(max_output: u64) -> Arc<Self> {
+    pub fn new(max_output: u64, metered: bool) -> Arc<Self> {
         Arc::new(Self {
             yields: AtomicU32::new(0),
             peak_memory: AtomicU64::new(0),
-            created: Instant::now(),
+            created: metered.then(Instant::now),
             polled: AtomicU64::new(0),
             output: Mutex::default(),
             max_output,
@@ -88,9 +89,9 @@ impl Shared {
         self.polled.store(self.age(), Relaxed);
     }
 
-    /// Nanoseconds since the call was made.
+    /// Nanoseconds since the call was made; 0 where nobody meters it.
     pub fn age(&self) -> u64 {
-        u64::try_from(self.created.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.created.map_or(0, |created| u64::try_from(created.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Nanoseconds since the latest poll began.

@@ -55,7 +55,7 @@ impl Linkers {
 
     /// The JSON of `eng_offers`.
     pub fn offers(&self) -> Fallible<String> {
-        let state = State::new(Grants::default(), Shared::new(0), false)?;
+        let state = State::new(Grants::default(), Shared::new(0, true), false)?;
         let mut store = wasmtime::Store::new(&self.engine, state);
         let core: Vec<_> =
             self.core(WASI)?.iter(&mut store).map(|(module, name, _)| format!("{module}#{name}")).collect();

@@ -105,7 +105,18 @@ impl Network {
 type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Sent), Error>> + Send>;
 
+/// What one body holds that was written and not yet sent on, as much as an exchange keeps of a body.
+const BODY_PIECE: usize = 64 * 1024;
+
 impl WasiHttpHooks for Network {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PIECE
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PIECE
+    }
+
     fn send_request(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>, _: Sent) -> Sending {
         if !self.allows_http(request.uri()) {
             return Box::new(async { Err(Error::HttpRequestDenied) });

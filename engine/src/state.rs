@@ -18,6 +18,14 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+/// What a call may have open in the host at a time: files, streams, pollables, sets of fields, bodies. Each costs the
+/// host memory that [`Limiter`] does not see, and a file costs one of the process's descriptors.
+const HANDLES: usize = 1024;
+/// Of one set of header fields that a guest makes.
+const FIELDS_BYTES: usize = 64 * 1024;
+/// Of one request for randomness: it is made in one go, while nothing else has the thread.
+const RANDOM_BYTES: u64 = 4 << 20;
+
 /// `eng_grants`, owned by the call.
 #[derive(Default)]
 pub struct Grants {
@@ -74,6 +82,7 @@ impl Grants {
 
     fn wasi(&self, shared: &Arc<Shared>) -> WasiCtxBuilder {
         let mut wasi = WasiCtxBuilder::new();
+        wasi.max_random_size(RANDOM_BYTES);
         wasi.envs(&self.env).args(&self.args);
         if self.inherit_stdio {
             wasi.inherit_stdio();
@@ -121,23 +130,27 @@ impl State {
             wasi = if component {
                 Wasi::Component(builder.build().into())
             } else {
-                Wasi::Preview1(builder.build_p1().into())
+                Wasi::Preview1(preview1(builder))
             };
         }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_BYTES);
         Ok(Self {
             limiter: Limiter::new(shared.clone(), grants.max_memory),
             shared,
             network: grants.network.clone(),
             grants,
             wasi,
-            table: ResourceTable::new(),
-            http: WasiHttpCtx::new(),
+            table,
+            http,
         })
     }
 
     pub fn preview1(&mut self) -> &mut WasiP1Ctx {
         if !matches!(self.wasi, Wasi::Preview1(_)) {
-            self.wasi = Wasi::Preview1(self.grants.wasi(&self.shared).build_p1().into());
+            self.wasi = Wasi::Preview1(preview1(self.grants.wasi(&self.shared)));
         }
         match &mut self.wasi {
             Wasi::Preview1(wasi) => wasi,
@@ -148,6 +161,13 @@ impl State {
     pub fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }
+}
+
+/// Preview 1 keeps a table of its own.
+fn preview1(mut builder: WasiCtxBuilder) -> Box<WasiP1Ctx> {
+    let mut wasi = builder.build_p1();
+    wasi.ctx().table.set_max_capacity(HANDLES);
+    wasi.into()
 }
 
 impl WasiView for State {

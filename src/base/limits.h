@@ -31,7 +31,8 @@ inline constexpr std::size_t kPageMax = 500;
 
 // ---- modules (FR-WASM-001, FR-WASM-009) -------------------------------------------------------------------------
 inline constexpr std::size_t kModuleBytes = 50 * kMiB;
-inline constexpr std::size_t kVersionsKept = 5;  // per name; never one that something refers to
+inline constexpr std::size_t kVersionsKept = 5;     // per name; never one that something refers to
+inline constexpr std::size_t kWitBytes = 4 * kMiB;  // all texts of a package and of what it depends on
 inline constexpr std::size_t kModulesPerCluster = 10'000;
 inline constexpr std::size_t kModulesPerNode = 1'000;
 inline constexpr std::size_t kNameBytes = 128;
@@ -48,6 +49,12 @@ inline constexpr milliseconds kEpochTick{1};                 // how long a guest
 inline constexpr std::uint32_t kPoolInstances = 1'000;       // simultaneous core instances of a process
 inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;  // largest linear memory: ResourceLimits' maximum
 inline constexpr milliseconds kCpuWindow{100};               // over which a CPU percentage is held
+
+// ---- audit (docs/isolation.md) ----------------------------------------------------------------------------------
+inline constexpr seconds kAuditWindow{10};               // within which entries are counted
+inline constexpr std::size_t kAuditVersionEntries = 20;  // of one version and one outcome in a window
+inline constexpr std::size_t kAuditNodeEntries = 200;    // of a node in a window, whatever they are of
+inline constexpr std::size_t kAuditTextBytes = 256;      // of each text that a client or a guest chose
 
 // ---- deployments ------------------------------------------------------------------------------------------------
 inline constexpr seconds kPrepareDeadline{60};      // for a node to report a version ready

@@ -19,9 +19,9 @@ using AddCommands = void (*)(CLI::App& root, Context& context);
 
 // Every command of the program, in the order of `hotswap --help`.
 constexpr std::array kCommands{
-    add_up_command,      add_control_command,    add_node_commands,   add_scaling_commands, add_run_command,
-    add_module_commands, add_deploy_command,     add_apply_command,   add_rollout_commands, add_top_command,
-    add_invoke_command,  add_completion_command, add_version_command,
+    add_up_command,      add_control_command,    add_node_commands,      add_scaling_commands, add_run_command,
+    add_module_commands, add_interface_commands, add_deploy_command,     add_apply_command,    add_rollout_commands,
+    add_top_command,     add_invoke_command,     add_completion_command, add_version_command,
 };
 
 void add_global_options(CLI::App& command, GlobalOptions& options) {

@@ -16,7 +16,7 @@ using testing::Not;
 TEST(Help, OfTheProgramListsCommandsAndExitCodes) {
   Console console;
   EXPECT_EQ(console.run({"--help"}), 0);
-  for (const auto* word : {"module", "deploy", "rollout", "invoke", "completion", "version"}) {
+  for (const auto* word : {"module", "interface", "deploy", "rollout", "invoke", "completion", "version"}) {
     EXPECT_THAT(console.out, HasSubstr(std::string("\n  ") + word + " ")) << word;
   }
   for (const auto& row : kExitCodes) EXPECT_THAT(console.out, HasSubstr(std::string(row.meaning)));
@@ -32,6 +32,9 @@ TEST(Help, OfEveryCommandHasExamples) {
                                                        {"module", "set"},
                                                        {"module", "pull"},
                                                        {"module", "rm"},
+                                                       {"interface"},
+                                                       {"interface", "diff"},
+                                                       {"interface", "check"},
                                                        {"deploy"},
                                                        {"rollout"},
                                                        {"rollout", "ls"},

@@ -10,6 +10,7 @@
 namespace hotswap::cli {
 
 void add_module_commands(CLI::App& root, Context& context);
+void add_interface_commands(CLI::App& root, Context& context);
 void add_deploy_command(CLI::App& root, Context& context);
 void add_apply_command(CLI::App& root, Context& context);
 void add_rollout_commands(CLI::App& root, Context& context);

@@ -13,6 +13,7 @@
 #include "net/router.h"
 #include "node/app.h"
 #include "sandbox/wasm/engine.h"
+#include "sandbox/wasm/interfaces.h"
 #include "store/store.h"
 
 namespace hotswap::cli {
@@ -52,6 +53,16 @@ class EngineInspector final : public control::Inspector {
   EngineInspector(const wasm::Engine& engine, EngineOffers offers) : engine_(engine), offers_(std::move(offers)) {}
   Result<ModuleDescription> describe(std::string_view bytes) override;
   [[nodiscard]] const EngineOffers& offers() const override { return offers_; }
+  compat::WitResult<compat::Wit> parse(const std::vector<compat::WitPackage>& packages) override {
+    return wasm::parse_wit(packages);
+  }
+  Result<compat::Wit> decode(std::string_view component) override { return wasm::decode_wit(component); }
+  compat::WitResult<compat::CoreWorld> core_world(const std::vector<compat::WitPackage>& packages,
+                                                  std::string_view world) override {
+    return wasm::core_world(packages, world);
+  }
+  [[nodiscard]] const std::vector<compat::WasiPackage>& wasi_packages() const override { return wasm::wasi_packages(); }
+  [[nodiscard]] const std::vector<compat::CoreInterface>& preview1() const override { return wasm::preview1(); }
 
  private:
   const wasm::Engine& engine_;

@@ -16,6 +16,8 @@ template <auto Handler>
 Task<Result<>> call(const Nouns& nouns, net::Exchange& exchange, const Principal& principal) {
   if constexpr (requires { (nouns.modules.*Handler)(exchange, principal); }) {
     return (nouns.modules.*Handler)(exchange, principal);
+  } else if constexpr (requires { (nouns.interfaces.*Handler)(exchange, principal); }) {
+    return (nouns.interfaces.*Handler)(exchange, principal);
   } else if constexpr (requires { (nouns.deployments.*Handler)(exchange, principal); }) {
     return (nouns.deployments.*Handler)(exchange, principal);
   } else if constexpr (requires { (nouns.nodes.*Handler)(exchange, principal); }) {
@@ -70,6 +72,17 @@ constexpr std::array kEndpoints{
     Endpoint{"PATCH /api/v1/wasm/modules/{id}", Access::developers, &call<&Modules::update>},
     Endpoint{"DELETE /api/v1/wasm/modules/{id}", Access::admins, &call<&Modules::remove>},
     Endpoint{"GET /api/v1/wasm/modules/{id}/binary", Access::readers, &call<&Modules::binary>},
+
+    Endpoint{"POST /api/v1/wasm/interfaces", Access::developers, &call<&InterfacesApi::create>},
+    Endpoint{"GET /api/v1/wasm/interfaces", Access::readers, &call<&InterfacesApi::list>},
+    Endpoint{"GET /api/v1/wasm/interfaces/{id}", Access::readers, &call<&InterfacesApi::show>},
+    Endpoint{"POST /api/v1/wasm/interfaces/{id}/submit", Access::developers, &call<&InterfacesApi::submit>},
+    Endpoint{"POST /api/v1/wasm/interfaces/{id}/approve", Access::admins, &call<&InterfacesApi::approve>},
+    Endpoint{"POST /api/v1/wasm/interfaces/{id}/reject", Access::admins, &call<&InterfacesApi::reject>},
+    Endpoint{"POST /api/v1/wasm/interfaces/{id}/deprecate", Access::admins, &call<&InterfacesApi::deprecate>},
+    Endpoint{"POST /api/v1/wasm/interfaces/{id}/validate", Access::readers, &call<&InterfacesApi::validate>},
+    Endpoint{"GET /api/v1/wasm/interfaces/{id}/diff", Access::readers, &call<&InterfacesApi::diff>},
+    Endpoint{"POST /api/v1/wasm/interfaces/check", Access::readers, &call<&InterfacesApi::check>},
 
     Endpoint{"POST /api/v1/wasm/deployments", Access::developers, &call<&Deployments::create>},
     Endpoint{"GET /api/v1/wasm/deployments", Access::readers, &call<&Deployments::list>},

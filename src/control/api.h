@@ -7,6 +7,7 @@
 
 #include "control/deployments_api.h"
 #include "control/fleet_api.h"
+#include "control/interfaces_api.h"
 #include "control/modules_api.h"
 #include "control/node_protocol.h"
 #include "control/nodes_api.h"
@@ -19,6 +20,7 @@ namespace hotswap::control {
 // The nouns that the handlers belong to.
 struct Nouns {
   ModulesApi& modules;
+  InterfacesApi& interfaces;
   DeploymentsApi& deployments;
   FleetApi& fleet;
   NodesApi& nodes;

@@ -7,6 +7,7 @@
 #include "control/api.h"
 #include "control/driver.h"
 #include "control/fleet.h"
+#include "control/interfaces.h"
 #include "control/publication.h"
 #include "control/registry.h"
 #include "control/scaler.h"
@@ -58,6 +59,8 @@ struct App::Wiring {
                      reported};
   Fleet fleet{home.executor(), options, publication, nodes, reported, parts.clock, parts.metrics};
   std::unique_ptr<Prometheus> prometheus = prometheus_of(home.executor(), options);
+  Interfaces interfaces{
+      options, {.store = parts.store, .blobs = parts.blobs, .inspector = parts.inspector, .clock = parts.clock}};
   Driver driver{home.executor(),
                 options,
                 {.store = parts.store,
@@ -66,6 +69,7 @@ struct App::Wiring {
                  .random = parts.random,
                  .tracer = parts.tracer,
                  .metrics = parts.metrics,
+                 .interfaces = interfaces,
                  .prometheus = prometheus.get()},
                 publication,
                 fleet,
@@ -82,6 +86,7 @@ struct App::Wiring {
                     {.store = parts.store,
                      .blobs = parts.blobs,
                      .inspector = parts.inspector,
+                     .interfaces = interfaces,
                      .pool = parts.pool,
                      .cpu = parts.cpu,
                      .clock = parts.clock,
@@ -93,6 +98,7 @@ struct App::Wiring {
                       .transfers = transfers,
                       .clock = parts.clock,
                       .registry = registry}};
+  InterfacesApi interfaces_api{{.store = parts.store, .pool = parts.pool, .interfaces = interfaces}};
   DeploymentsApi deployments{{.home = home, .driver = driver, .store = parts.store, .pool = parts.pool}};
   FleetApi fleet_api{{.home = home,
                       .fleet = fleet,
@@ -123,6 +129,7 @@ struct App::Wiring {
 
   Task<Result<>> start() {
     HS_CO_CHECK(co_await registry.recover());
+    HS_CO_CHECK(co_await parts.pool.run([this] { return interfaces.recover(); }));
     HS_CO_CHECK(co_await nodes.load());
     HS_CO_CHECK(co_await driver.load());
     HS_CO_CHECK(co_await scaler.load());
@@ -153,6 +160,7 @@ App::~App() = default;
 void App::mount(net::Router& router) {
   control::mount(router, wiring_->options,
                  {.modules = wiring_->modules,
+                  .interfaces = wiring_->interfaces_api,
                   .deployments = wiring_->deployments,
                   .fleet = wiring_->fleet_api,
                   .nodes = wiring_->nodes_api,

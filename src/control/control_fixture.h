@@ -1,5 +1,5 @@
 // For the tests of this folder: a control plane on real SQLite, a real blob folder and a real server, and a fake only
-// where the engine would be. test_node.h has its nodes.
+// where the engine would be: WIT goes through the real bridge. test_node.h has its nodes.
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
@@ -8,12 +8,14 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <mutex>
 
 #include "control/app.h"
 #include "control/flaky_store.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "sandbox/wasm/interfaces.h"
 
 namespace hotswap::control {
 
@@ -98,12 +100,28 @@ class FakeInspector final : public Inspector {
       return fail(ErrorKind::kInvalid, "magic header not detected: bad magic number (at offset 0x0)");
     }
     const std::lock_guard lock(mutex_);
-    return description_;
+    const auto own = own_.find(std::string(bytes));
+    return own == own_.end() ? description_ : own->second;
   }
   [[nodiscard]] const EngineOffers& offers() const override { return offers_; }
+  compat::WitResult<compat::Wit> parse(const std::vector<compat::WitPackage>& packages) override {
+    return wasm::parse_wit(packages);
+  }
+  Result<compat::Wit> decode(std::string_view component) override { return wasm::decode_wit(component); }
+  compat::WitResult<compat::CoreWorld> core_world(const std::vector<compat::WitPackage>& packages,
+                                                  std::string_view world) override {
+    return wasm::core_world(packages, world);
+  }
+  [[nodiscard]] const std::vector<compat::WasiPackage>& wasi_packages() const override { return wasm::wasi_packages(); }
+  [[nodiscard]] const std::vector<compat::CoreInterface>& preview1() const override { return wasm::preview1(); }
   void set(ModuleDescription description) {
     const std::lock_guard lock(mutex_);
     description_ = std::move(description);
+  }
+  // Of these bytes alone.
+  void set(std::string bytes, ModuleDescription description) {
+    const std::lock_guard lock(mutex_);
+    own_.insert_or_assign(std::move(bytes), std::move(description));
   }
   [[nodiscard]] static ModuleDescription adder() {
     ModuleDescription description;
@@ -116,6 +134,7 @@ class FakeInspector final : public Inspector {
  private:
   std::mutex mutex_;
   ModuleDescription description_ = adder();
+  std::map<std::string, ModuleDescription> own_;
   EngineOffers offers_{.core = {"wasi_snapshot_preview1#fd_write"}, .component = {"wasi:io/streams@0.2.12"}};
 };
 

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/trace.h"
 #include "control/fleet.h"
+#include "control/interfaces.h"
 #include "control/prometheus.h"
 #include "control/publication.h"
 #include "control/settings.h"
@@ -32,6 +33,7 @@ class Driver {
     Random& random;
     Tracer& tracer;
     Metrics& metrics;
+    Interfaces& interfaces;
     Prometheus* prometheus = nullptr;  // answers the queries of analyses
   };
   Driver(asio::any_io_executor home, const Options& options, Parts parts, Publication& publication, Fleet& fleet,
@@ -120,6 +122,9 @@ class Driver {
                                               std::vector<rollout::TargetNode> nodes) const;
   [[nodiscard]] Result<> check_running() const;
   [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
+  Task<Result<std::vector<FieldError>>> broken_callers(TenantId tenant, Deployment deployment);
+  // kConflict with the whole list where callers break and no Admin has approved that.
+  Task<Result<>> check_callers(TenantDeployment stored);
   [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
   // Whoever must end before this one starts; nullptr where it may start.

@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/log.h"
 #include "control/driver.h"
+#include "model/approval.h"
 
 namespace hotswap::control {
 namespace {
@@ -305,6 +307,41 @@ Task<Result<>> Driver::check_rate() {
                              count));
 }
 
+// What breaks callers of the versions that the target routes have now; one entry for each change.
+Task<Result<std::vector<FieldError>>> Driver::broken_callers(TenantId tenant, Deployment deployment) {
+  std::map<ModuleId, std::vector<std::string_view>> in_place;
+  for (const auto& region : deployment.targetRegions) {
+    const auto* routed = publication_.route(tenant, deployment.moduleName, region);
+    if (routed == nullptr) continue;
+    for (const auto& version : routed->route.versions) in_place[version.moduleId].push_back(region.str());
+  }
+  in_place.erase(deployment.moduleId);
+  std::vector<FieldError> list;
+  for (const auto& [before, regions] : in_place) {
+    HS_CO_TRY(const auto changes, co_await parts_.pool.run([&] {
+      return parts_.interfaces.broken_callers(tenant, before, deployment.moduleId);
+    }));
+    for (const auto& change : changes) {
+      list.push_back(
+          {"moduleId",
+           fmt::format("{}: was {}, is {} ({} in {})", change.path, change.was.empty() ? "nothing" : change.was,
+                       change.is.empty() ? "gone" : change.is, before.str(), fmt::join(regions, ", "))});
+    }
+  }
+  co_return list;
+}
+
+Task<Result<>> Driver::check_callers(TenantDeployment stored) {
+  if (stored.deployment.approvedBy) co_return Result<>{};
+  HS_CO_TRY(auto list, co_await broken_callers(stored.tenant, stored.deployment));
+  if (list.empty()) co_return Result<>{};
+  co_return fail(ErrorKind::kConflict,
+                 fmt::format("deployment {0} breaks those who call the version in place: an Admin approves it with "
+                             "POST /api/v1/wasm/deployments/{0}/approve",
+                             stored.deployment.deploymentId.str()),
+                 std::move(list));
+}
+
 Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest request, TraceContext trace) {
   Span span = parts_.tracer.start("wasm.deployment.create", trace);
   span.attribute("moduleId", request.moduleId.str());
@@ -323,7 +360,14 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
     if (plan) deployment.plan = *std::move(plan);
   }
   span.attribute("deploymentId", deployment.deploymentId.str());
-  const auto transition = created(principal.tenant, std::move(deployment), cause(principal.user, trace));
+  // For whoever is to approve it.
+  HS_CO_TRY(const auto breaking, co_await broken_callers(principal.tenant, deployment));
+  auto transition = created(principal.tenant, std::move(deployment), cause(principal.user, trace));
+  if (!breaking.empty()) {
+    json::array list;
+    for (const auto& [field, message] : breaking) list.emplace_back(message);
+    transition.change.events.front().detail.as_object()["breaksCallers"] = std::move(list);
+  }
   Unfinished rollout;
   HS_CO_CHECK(co_await save(rollout.stored, transition));
   rollout.trace = trace;
@@ -341,9 +385,7 @@ Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, T
     co_return fail(ErrorKind::kConflict, fmt::format("deployment {} is {}: only a Pending one is approved", id.str(),
                                                      enum_name(stored.deployment.status)));
   }
-  if (!options_.single_user && principal.user == stored.deployment.createdBy) {
-    co_return fail(ErrorKind::kForbidden, "whoever created a deployment may not approve it: ask another Admin");
-  }
+  HS_CO_CHECK(may_approve(principal, "a deployment", stored.deployment.createdBy, options_.single_user));
   HS_CO_CHECK(co_await save(stored, approved(stored, cause(principal.user, trace))));
   if (const auto found = unfinished_.find(id); found != unfinished_.end()) found->second.stored = stored;
   co_return stored.deployment;
@@ -365,6 +407,7 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
                                                      id.str(), enum_name(deployment.status)));
   }
   HS_CO_CHECK(check_approved(principal, deployment));
+  HS_CO_CHECK(co_await check_callers(stored));
   if (const Deployment* first = ahead(stored.tenant, deployment)) {
     if (deployment.onConflict == OnConflict::refuse) {
       HS_CO_CHECK(check_alone(stored.tenant, deployment));

@@ -81,6 +81,24 @@ class FlakyStore final : public Store {
   }
   Result<std::optional<ScalingEvent>> untold_scaling_event() override { return store_->untold_scaling_event(); }
   Result<> scaling_event_told(std::int64_t sequence) override { return store_->scaling_event_told(sequence); }
+  Result<AddedInterface> add_interface(const TenantId& tenant, const WasiInterface& interface) override {
+    return store_->add_interface(tenant, interface);
+  }
+  Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) override {
+    return store_->interface(tenant, id);
+  }
+  Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) override {
+    return store_->interfaces(tenant, query);
+  }
+  Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override {
+    return store_->all_interfaces(tenant);
+  }
+  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override {
+    return store_->change_interface(tenant, changed);
+  }
+  Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override {
+    return store_->put_platform_interfaces(interfaces);
+  }
   Result<> ping() override { return store_->ping(); }
 
  private:

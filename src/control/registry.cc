@@ -74,6 +74,12 @@ Task<Result<Module>> Registry::validate_upload(const Principal& principal, const
     span.fail();
     co_return std::unexpected(std::move(applied).error());
   }
+  auto admitted = co_await parts_.pool.run([&] { return parts_.interfaces.admit(principal, bytes); });
+  if (!admitted) {
+    span.fail();
+    co_return std::unexpected(std::move(admitted).error());
+  }
+  module.findings.insert(module.findings.end(), admitted->begin(), admitted->end());
   span.attribute("findings", module.findings.size());
   co_return module;
 }

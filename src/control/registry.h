@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "blobs/blobs.h"
 #include "control/inspector.h"
+#include "control/interfaces.h"
 #include "control/settings.h"
 #include "control/upload.h"
 #include "model/principal.h"
@@ -24,6 +25,7 @@ class Registry {
     Store& store;
     BlobStore& blobs;
     Inspector& inspector;
+    Interfaces& interfaces;
     BlockingPool& pool;
     BlockingPool& cpu;
     const Clock& clock;

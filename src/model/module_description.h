@@ -10,25 +10,30 @@
 
 namespace hotswap {
 
-struct DescribedImport {
-  std::string name;  // core: "module#name"; component: "ns:pkg/iface@version"
-  std::string kind;  // "func", "memory", "instance", …
-};
-BOOST_DESCRIBE_STRUCT(DescribedImport, (), (name, kind))
-
 struct DescribedParam {
   std::optional<std::string> name;
   std::string type;
 };
 BOOST_DESCRIBE_STRUCT(DescribedParam, (), (name, type))
 
+struct DescribedImport {
+  std::string name;  // core: "module#name"; component: "ns:pkg/iface@version"
+  std::string kind;  // "func", "memory", "instance", …
+  // Of a core module, as DescribedExport has them; a component's stand in its interfaces.
+  std::vector<DescribedParam> params{};
+  std::vector<std::string> results{};
+  std::string type{};
+};
+BOOST_DESCRIBE_STRUCT(DescribedImport, (), (name, kind, params, results, type))
+
 struct DescribedExport {
   std::string name;  // "fn" or "ns:pkg/iface@version#fn"
   std::string kind;
   std::vector<DescribedParam> params;
   std::vector<std::string> results;
+  std::string type{};  // of a core global, memory or table: "mut i32", "1 16", "4 funcref"
 };
-BOOST_DESCRIBE_STRUCT(DescribedExport, (), (name, kind, params, results))
+BOOST_DESCRIBE_STRUCT(DescribedExport, (), (name, kind, params, results, type))
 
 struct DescribedMemory {
   std::uint64_t initialBytes = 0;

@@ -211,8 +211,8 @@ Task<void> Agent::prepare(std::shared_ptr<Held> held) {
   } else {
     held->state = VersionState::Ready;
     held->reason = *note;
-    held->ready =
-        std::make_shared<ReadyVersion>(desired.tenant, desired.moduleId, std::move(*workload), meter_of(desired));
+    held->ready = std::make_shared<ReadyVersion>(desired.tenant, desired.moduleId, std::move(*workload),
+                                                 meter_of(desired), desired.digest, desired.limits);
   }
   --preparing_;
   changed();

@@ -75,6 +75,7 @@ Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwa
       forwarder_(forwarder),
       clock_(clock),
       tracer_(tracer),
+      audit_(node_, clock, metrics),
       invoked_(metrics.counter("wasm.functions.invoked.total", "Calls of modules", {{"node", node_.str()}})),
       failed_(metrics.counter("wasm.functions.failed.total", "Calls that ended in the guest's own failure",
                               {{"node", node_.str()}})),
@@ -208,12 +209,15 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   span.attribute("function", parsed->request.function);
   auto outcome = co_await chosen->version->workload->invoke(
       {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes}, &exchange);
+  const Audit::Where where{.route = "execute", .function = parsed->request.function, .trace = exchange.trace()};
   if (!outcome) {
     span.fail();
+    audit_.refused(*chosen->version, outcome.error(), where);
     (void)co_await net::reply_problem(exchange, outcome.error());
     co_return;
   }
   meter(*chosen->version, *outcome, span);
+  audit_.ended(*chosen->version, *outcome, where);
   if (outcome->failure == GuestFailure::Cancelled) {
     exchange.abort();
     co_return;
@@ -292,11 +296,15 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
   }
   net::Exchange& seen = recorded ? *recorded : exchange;
   auto outcome = co_await version->workload->serve(seen, {.prefix_size = match.prefix_size});
+  const Audit::Where where{
+      .route = exchange.path().substr(0, match.prefix_size + 1), .function = {}, .trace = exchange.trace()};
   if (!outcome) {
     span.fail();
+    audit_.refused(*version, outcome.error(), where);
     co_return;
   }
   meter(*version, *outcome, span);
+  audit_.ended(*version, *outcome, where);
   if (recorded) [[unlikely]]
     co_await copy_http(table, match, std::move(recorded), *std::move(outcome));
 }

@@ -8,6 +8,7 @@
 #include "model/invocation.h"
 #include "model/principal.h"
 #include "net/http.h"
+#include "node/audit.h"
 #include "node/execute_request.h"
 #include "node/shadow.h"
 #include "node/snapshot.h"
@@ -61,6 +62,7 @@ class Gateway {
   forward::Forwarder* forwarder_;
   const Clock& clock_;
   Tracer& tracer_;
+  Audit audit_;
   Counter& invoked_;
   Counter& failed_;
   Counter& throttled_microseconds_;

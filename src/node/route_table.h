@@ -51,9 +51,18 @@ struct ReadyVersion {
   ModuleId id;
   std::shared_ptr<Workload> workload;
   std::shared_ptr<VersionMeter> meter;
+  // What the audit says of it.
+  Digest digest;
+  ResourceLimits limits;
   ReadyVersion(TenantId owner, ModuleId module, std::shared_ptr<Workload> loaded,
-               std::shared_ptr<VersionMeter> counted = std::make_shared<VersionMeter>())
-      : tenant(std::move(owner)), id(std::move(module)), workload(std::move(loaded)), meter(std::move(counted)) {}
+               std::shared_ptr<VersionMeter> counted = std::make_shared<VersionMeter>(), Digest content = {},
+               ResourceLimits bounds = {})
+      : tenant(std::move(owner)),
+        id(std::move(module)),
+        workload(std::move(loaded)),
+        meter(std::move(counted)),
+        digest(std::move(content)),
+        limits(std::move(bounds)) {}
 };
 
 using ReadyVersions = std::vector<std::shared_ptr<ReadyVersion>>;

@@ -114,6 +114,24 @@ const std::vector<Migration>& table() {
            "CREATE TABLE scaling_sequence (only_row BIGINT NOT NULL PRIMARY KEY, last BIGINT NOT NULL)",
            "INSERT INTO scaling_sequence (only_row, last) VALUES (1, 0)",
        }},
+      {4,
+       "interfaces",
+       {
+           // The platform's own belong to the tenant without a name. `texts` is apart, so that a list does not read it.
+           R"(CREATE TABLE interfaces (
+                tenant TEXT COLLATE "binary" NOT NULL,
+                interface_id TEXT COLLATE "binary" NOT NULL,
+                package_namespace TEXT COLLATE "binary" NOT NULL,
+                name TEXT COLLATE "binary" NOT NULL,
+                version_key TEXT COLLATE "binary" NOT NULL,
+                status TEXT NOT NULL,
+                checksum TEXT NOT NULL,
+                revision BIGINT NOT NULL,
+                document TEXT NOT NULL,
+                texts TEXT NOT NULL,
+                PRIMARY KEY (tenant, interface_id)))",
+           "CREATE INDEX interfaces_by_name ON interfaces (tenant, package_namespace, name, version_key)",
+       }},
   };
   return kTable;
 }

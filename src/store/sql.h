@@ -161,6 +161,31 @@ inline constexpr Text kUntoldScalingEvent =
     "SELECT sequence, document FROM scaling_events WHERE untold = 1 ORDER BY sequence LIMIT 1";
 inline constexpr Text kScalingEventTold = "UPDATE scaling_events SET untold = 0 WHERE sequence = :sequence";
 
+// ---- interfaces; those of the platform belong to the tenant without a name
+inline constexpr Text kInsertInterface =
+    "INSERT INTO interfaces (tenant, interface_id, package_namespace, name, version_key, status, checksum, revision, "
+    "document, texts) VALUES (:tenant, :interface_id, :package_namespace, :name, :version_key, :status, :checksum, 1, "
+    ":document, :texts)";
+inline constexpr Text kInterface =
+    "SELECT revision, document, texts FROM interfaces WHERE tenant IN (:tenant, '') AND interface_id = :interface_id "
+    "ORDER BY tenant LIMIT 1";
+inline constexpr Text kReplaceInterface =
+    "UPDATE interfaces SET status = :status, checksum = :checksum, revision = revision + 1, document = :document, "
+    "texts = :texts WHERE tenant = :tenant AND interface_id = :interface_id";
+inline constexpr Text kUpdateInterface =
+    "UPDATE interfaces SET status = :status, revision = revision + 1, document = :document "
+    "WHERE tenant = :tenant AND interface_id = :interface_id AND revision = :expected RETURNING revision";
+inline constexpr Text kCountInterfaces = "SELECT COUNT(*) FROM interfaces WHERE tenant = :tenant";
+inline constexpr Text kPlatformInterfaces = "SELECT interface_id, checksum FROM interfaces WHERE tenant = ''";
+inline constexpr Text kDropPlatformInterface =
+    "DELETE FROM interfaces WHERE tenant = '' AND interface_id = :interface_id";
+// Composed as the listing of modules is.
+inline constexpr Text kListInterfaces = "SELECT document FROM interfaces WHERE tenant IN (:tenant, '')";
+inline constexpr Text kOfNamespace = " AND package_namespace = :package_namespace";
+inline constexpr Text kAfterInterface =
+    " AND (package_namespace, name, version_key, interface_id) > (:k_namespace, :k_name, :k_version, :k_id)";
+inline constexpr Text kByInterface = " ORDER BY package_namespace, name, version_key, interface_id";
+
 // ---- schema
 inline constexpr Text kPing = "SELECT MAX(version) FROM schema_migrations";
 

@@ -43,6 +43,12 @@ class SqlStore final : public Store {
   Result<Page<ScalingEvent>> scaling_events(const ScalingQuery& query) override;
   Result<std::optional<ScalingEvent>> untold_scaling_event() override;
   Result<> scaling_event_told(std::int64_t sequence) override;
+  Result<AddedInterface> add_interface(const TenantId& tenant, const WasiInterface& interface) override;
+  Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) override;
+  Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) override;
+  Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override;
+  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override;
+  Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override;
   Result<> ping() override;
 
  private:

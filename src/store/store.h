@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "model/deployment.h"
+#include "model/interface.h"
 #include "model/module.h"
 #include "model/node.h"
 #include "model/route.h"
@@ -53,6 +54,24 @@ struct ScalingQuery {
   std::size_t limit = 50;
   std::optional<std::string> cursor = {};
 };  // newest first
+
+struct InterfaceQuery {
+  std::optional<std::string> packageNamespace = {};  // exactly, as all of these
+  std::optional<std::string> name = {};
+  std::optional<InterfaceStatus> status = {};
+  std::size_t limit = 50;
+  std::optional<std::string> cursor = {};
+};  // by namespace, name and version
+
+struct StoredInterface {
+  WasiInterface interface;
+  std::int64_t revision = 0;  // grows with every change
+};
+
+struct AddedInterface {
+  WasiInterface interface;  // as stored: the existing one where it was there already
+  bool existed = false;     // same id, same text: idempotent
+};
 
 struct TenantModule {
   TenantId tenant;
@@ -148,6 +167,20 @@ class Store {
   // The oldest that is yet to be told.
   virtual Result<std::optional<ScalingEvent>> untold_scaling_event() = 0;
   virtual Result<> scaling_event_told(std::int64_t sequence) = 0;
+
+  // ---- interfaces: a tenant's own, and the platform's, which every tenant sees
+  // A Draft or a Rejected one of the same id is replaced; any other with another text is kConflict, and so is one more
+  // than kInterfacesPerTenant.
+  virtual Result<AddedInterface> add_interface(const TenantId& tenant, const WasiInterface& interface) = 0;
+  // With its text.
+  virtual Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) = 0;
+  // Without the texts.
+  virtual Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) = 0;
+  virtual Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) = 0;
+  // Everything but the text. kConflict where it has changed since `changed` was read.
+  virtual Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) = 0;
+  // Those of this build; the rows of others go.
+  virtual Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) = 0;
 
   // Answers whether rows can be read now (readiness).
   virtual Result<> ping() = 0;

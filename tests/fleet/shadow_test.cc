@@ -26,16 +26,23 @@ const std::string kBody(10'000, 'x');
 const std::string kBriefly = R"("holdSeconds": 3, "minimumRequests": 10)";
 constexpr int kNotCompleted = 5;  // exit code of --watch
 
-// add(i32, i32) -> i32 with another body.
+// Exports what the sample c-add does: add(i32, i32) -> i32 with another body, mul64 and scale, which trap.
 std::string module_with(const std::string& body) {
-  std::string bytes("\0asm\x01\0\0\0\x01\x07\x01\x60\x02\x7f\x7f\x01\x7f\x03\x02\x01\0\x07\x07\x01\x03", 25);
+  std::string bytes("\0asm\x01\0\0\0", 8);
+  bytes += "\x01\x13\x03\x60\x02\x7f\x7f\x01\x7f\x60\x02\x7e\x7e\x01\x7e\x60\x02\x7c\x7c\x01\x7c";
+  bytes += std::string("\x03\x04\x03\0\x01\x02", 6);
+  bytes += "\x07\x17\x03\x03";
   bytes += "add";
-  bytes += std::string("\0\0\x0a", 3);
-  bytes += static_cast<char>(body.size() + 3);
-  bytes += '\x01';
+  bytes += std::string("\0\0\x05", 3);
+  bytes += "mul64";
+  bytes += std::string("\0\x01\x05", 3);
+  bytes += "scale";
+  bytes += std::string("\0\x02\x0a", 3);
+  bytes += static_cast<char>(body.size() + 3 + 8);
+  bytes += '\x03';
   bytes += static_cast<char>(body.size() + 1);
   bytes += '\0';
-  return bytes + body;
+  return bytes + body + std::string("\x03\0\0\x0b\x03\0\0\x0b", 8);
 }
 const std::string kMultiplies("\x20\0\x20\x01\x6c\x0b", 6);
 const std::string kTraps("\0\x0b", 2);

@@ -20,9 +20,10 @@ fn a_core_module_is_described() {
         described,
         json!({
             "kind": "core", "wasi": "preview1", "http": null, "command": true,
-            "imports": [{"name": "wasi_snapshot_preview1#proc_exit", "kind": "func"}],
+            "imports": [{"name": "wasi_snapshot_preview1#proc_exit", "kind": "func",
+                 "params": [{"name": null, "type": "i32"}], "results": []}],
             "exports": [
-                {"name": "memory", "kind": "memory"},
+                {"name": "memory", "kind": "memory", "type": "2 10"},
                 {"name": "_start", "kind": "func", "params": [], "results": []},
                 {"name": "add", "kind": "func",
                  "params": [{"name": null, "type": "i32"}, {"name": null, "type": "i64"}], "results": ["f32", "v128"]},

@@ -6,5 +6,6 @@ mod components;
 mod core_modules;
 mod descriptions;
 mod http;
+mod interfaces;
 mod limits;
 mod wasi;

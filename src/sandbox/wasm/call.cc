@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "sandbox/wasm/engine.h"
+#include "sandbox/wasm/turns.h"
 
 namespace hotswap::wasm {
 namespace {
@@ -109,31 +110,38 @@ void Call::begin_timing(Clock::time_point now) {
   if (started_) return;
   started_ = now - std::chrono::nanoseconds(eng_call_result(handle_.get()).wall_nanoseconds);
   deadline_ = *started_ + budget_.wall;
+  share_.emplace(budget_.cpu_percent, budget_.cpu_window, *started_);
 }
 
-// Time that the guest has to wait before its share of the core, with one window of credit, covers what it used.
-Call::Clock::duration Call::cpu_debt(Clock::time_point now) const {
-  const auto share = static_cast<double>(budget_.cpu_percent) / 100.0;
-  const auto wall = std::chrono::duration<double>(now - *started_ + budget_.cpu_window);
-  const std::chrono::duration<double, std::nano> cpu(eng_call_result(handle_.get()).cpu_nanoseconds);
-  const auto missing = std::chrono::duration<double>(cpu) / share - wall;
-  return std::max(Clock::duration{0}, std::chrono::duration_cast<Clock::duration>(missing));
+Call::Clock::duration Call::cpu_debt(Clock::time_point now) {
+  return share_->owed(now, std::chrono::nanoseconds(eng_call_result(handle_.get()).cpu_nanoseconds));
+}
+
+Task<void> Call::sleep_until(Clock::time_point until) {
+  const auto before = Clock::now();
+  asio::steady_timer timer(home_, std::min(until, deadline_));
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  throttled_ += Clock::now() - before;
+  // Others may be due at the same moment.
+  co_await Turns::of(home_).next(home_);
 }
 
 Task<bool> Call::pause(eng_poll why) {
   const auto now = Clock::now();
   begin_timing(now);
   if (why == ENG_POLL_PENDING) {
-    if (!co_await signal_->wait(deadline_)) timed_out_ = true;
+    if (!co_await signal_->wait(deadline_)) {
+      timed_out_ = true;
+    } else {
+      const auto awake = Clock::now();
+      if (const auto debt = cpu_debt(awake); debt > Clock::duration{0}) co_await sleep_until(awake + debt);
+    }
   } else if (now >= deadline_) {
     timed_out_ = true;
-  } else if (const auto debt = cpu_debt(now); budget_.cpu_percent < 100 && debt > Clock::duration{0}) {
-    asio::steady_timer timer(home_, std::min(now + debt, deadline_));
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    throttled_ += Clock::now() - now;
+  } else if (const auto debt = cpu_debt(now); debt > Clock::duration{0}) {
+    co_await sleep_until(now + debt);
   } else {
-    // To the end of this thread's queue: what else is ready goes first.
-    co_await asio::post(home_, asio::use_awaitable);
+    co_await Turns::of(home_).next(home_);
   }
   if (timed_out_) cancel();
   co_return !timed_out_;

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/task.h"
+#include "sandbox/wasm/cpu_share.h"
 #include "sandbox/workload.h"
 
 namespace hotswap::wasm {
@@ -43,7 +44,8 @@ class Call {
   [[nodiscard]] eng_poll poll();
 
   // After PENDING or YIELDED: returns when the guest may go on. False when its deadline has passed: the call is
-  // cancelled then and outcome() says Timeout. YIELDED is delayed so that the CPU percentage holds.
+  // cancelled then and outcome() says Timeout. Both are delayed so that the CPU percentage holds: a guest that waits
+  // often is never found at work by a tick.
   [[nodiscard]] Task<bool> pause(eng_poll why);
 
   // Ends the guest; outcome() says Cancelled.
@@ -62,13 +64,15 @@ class Call {
   };
 
   void begin_timing(Clock::time_point now);
-  [[nodiscard]] Clock::duration cpu_debt(Clock::time_point now) const;
+  [[nodiscard]] Clock::duration cpu_debt(Clock::time_point now);
+  Task<void> sleep_until(Clock::time_point until);
 
   asio::any_io_executor home_;
   CallBudget budget_;
   // Known from the first pause on: most calls never ask what time it is.
   std::optional<Clock::time_point> started_;
   Clock::time_point deadline_;
+  std::optional<CpuShare> share_;
   Clock::duration throttled_{0};
   bool timed_out_ = false;
   bool cancelled_ = false;

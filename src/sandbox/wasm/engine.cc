@@ -1,5 +1,7 @@
 #include "sandbox/wasm/engine.h"
 
+#include "sandbox/wasm/bridge.h"
+
 namespace hotswap::wasm {
 namespace {
 
@@ -8,6 +10,7 @@ ErrorKind to_kind(eng_error_kind kind) {
     case ENG_ERROR_INVALID_BINARY:
     case ENG_ERROR_BAD_PARAMS:
     case ENG_ERROR_AMBIGUOUS_EXPORT:
+    case ENG_ERROR_WIT:
       return ErrorKind::kInvalid;
     case ENG_ERROR_NO_SUCH_EXPORT:
       return ErrorKind::kNotFound;
@@ -22,12 +25,6 @@ ErrorKind to_kind(eng_error_kind kind) {
       break;
   }
   return ErrorKind::kInternal;
-}
-
-std::string take(eng_buffer buffer) {
-  std::string text(reinterpret_cast<const char*>(buffer.data), buffer.size);
-  eng_buffer_free(buffer);
-  return text;
 }
 
 // Calls a fallible function of the bridge and owns what it reports.
@@ -72,7 +69,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
                           .pool_memory_bytes = options.pool_memory_bytes,
                           .keep_resident_bytes = 0,
                           .tick_microseconds = static_cast<std::uint32_t>(options.tick.count()),
-                          .wasi03 = options.wasi03};
+                          .wasi03 = options.wasi03,
+                          .unbounded = options.unbounded};
   eng_engine* handle = nullptr;
   HS_CHECK(attempt([&](eng_error* error) { return eng_engine_new(&config, &handle, error); }));
   return std::unique_ptr<Engine>(new Engine(handle));

@@ -19,6 +19,7 @@ struct EngineOptions {
   std::uint64_t pool_memory_bytes;
   std::chrono::microseconds tick;
   bool wasi03 = false;
+  bool unbounded = false;  // only to measure what bounding and metering calls costs
 };
 
 template <auto Free>

@@ -15,6 +15,31 @@ unsafe extern "C" {
     fn eng_fingerprint(engine: *const c_void) -> Buffer;
     fn eng_offers(engine: *const c_void) -> Buffer;
     fn eng_describe(engine: *const c_void, binary: Slice, json: *mut Buffer, error: *mut Error) -> bool;
+    fn eng_wit_parse(
+        packages: *const WitPackage,
+        count: usize,
+        docs: bool,
+        json: *mut Buffer,
+        error: *mut Error,
+    ) -> bool;
+    fn eng_wit_decode(binary: Slice, json: *mut Buffer, error: *mut Error) -> bool;
+    fn eng_wit_semver_check(
+        old: *const WitPackage,
+        old_count: usize,
+        new: *const WitPackage,
+        new_count: usize,
+        world: Slice,
+        json: *mut Buffer,
+        error: *mut Error,
+    ) -> bool;
+    fn eng_wit_core_functions(
+        packages: *const WitPackage,
+        count: usize,
+        world: Slice,
+        json: *mut Buffer,
+        error: *mut Error,
+    ) -> bool;
+    fn eng_wit_preview1() -> Slice;
     fn eng_compile(engine: *const c_void, binary: Slice, out: *mut *mut c_void, error: *mut Error) -> bool;
     fn eng_serialize(code: *const c_void, out: *mut Buffer, error: *mut Error) -> bool;
     fn eng_deserialize_file(
@@ -112,6 +137,7 @@ handle!(Image, eng_image_free);
 handle!(Call, eng_call_free);
 
 pub const SMALL: Config = Config {
+    unbounded: false,
     pool_instances: 32,
     pool_memory_bytes: 64 << 20,
     keep_resident_bytes: 0,
@@ -161,6 +187,57 @@ impl Code {
     pub fn serialize(&self) -> Vec<u8> {
         bytes(ask(|out, error| unsafe { eng_serialize(self.0, out, error) }).expect("serialized"))
     }
+}
+
+#[repr(C)]
+pub struct WitFile {
+    path: Slice,
+    bytes: Slice,
+}
+
+#[repr(C)]
+pub struct WitPackage {
+    files: *const WitFile,
+    count: usize,
+}
+
+/// Packages as the header has them; each is its files' names and texts.
+fn with_packages<T>(packages: &[&[(&str, &str)]], body: impl FnOnce(*const WitPackage, usize) -> T) -> T {
+    let file = |(path, text): &(&str, &str)| WitFile { path: slice(path), bytes: slice(text) };
+    let files: Vec<Vec<WitFile>> = packages.iter().map(|package| package.iter().map(file).collect()).collect();
+    let list: Vec<_> = files.iter().map(|files| WitPackage { files: files.as_ptr(), count: files.len() }).collect();
+    body(list.as_ptr(), list.len())
+}
+
+pub fn wit_parse(packages: &[&[(&str, &str)]], docs: bool) -> Result<String, Refused> {
+    let json = with_packages(packages, |list, count| {
+        ask(|out, error| unsafe { eng_wit_parse(list, count, docs, out, error) })
+    });
+    json.map(text)
+}
+
+pub fn wit_decode(binary: &[u8]) -> Result<String, Refused> {
+    ask(|out, error| unsafe { eng_wit_decode(slice(binary), out, error) }).map(text)
+}
+
+pub fn wit_semver_check(old: &[&[(&str, &str)]], new: &[&[(&str, &str)]], world: &str) -> Result<String, Refused> {
+    let json = with_packages(old, |old, old_count| {
+        with_packages(new, |new, new_count| {
+            ask(|out, error| unsafe { eng_wit_semver_check(old, old_count, new, new_count, slice(world), out, error) })
+        })
+    });
+    json.map(text)
+}
+
+pub fn wit_core_functions(packages: &[&[(&str, &str)]], world: &str) -> Result<String, Refused> {
+    let json = with_packages(packages, |list, count| {
+        ask(|out, error| unsafe { eng_wit_core_functions(list, count, slice(world), out, error) })
+    });
+    json.map(text)
+}
+
+pub fn wit_preview1() -> String {
+    String::from_utf8(unsafe { eng_wit_preview1().bytes() }.to_vec()).expect("UTF-8")
 }
 
 /// Everything linked, from text.
