@@ -88,6 +88,11 @@ Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwa
         &metrics.counter("wasm.guest.failures.total", "Calls that ended in the guest's own failure, by kind",
                          {{"node", node_.str()}, {"kind", d.name}});
   });
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<RefusalKind>>([&](auto d) {
+    refusals_[static_cast<std::size_t>(d.value)] =
+        &metrics.counter("wasm.refusals.total", "What guests asked the sandbox for and were refused, by kind",
+                         {{"node", node_.str()}, {"kind", d.name}});
+  });
 }
 
 Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Principal& principal,
@@ -126,7 +131,7 @@ Task<void> Gateway::send_on(net::Exchange& exchange, std::string body, std::vect
   if (!done && !exchange.replied()) std::ignore = co_await net::reply_problem(exchange, done.error());
 }
 
-void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& span) {
+void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& span, const TraceContext& trace) {
   const double seconds = std::chrono::duration<double>(outcome.usage.wall).count();
   invoked_.add();
   duration_.record(seconds);
@@ -141,6 +146,16 @@ void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& spa
     failures_[static_cast<std::size_t>(*outcome.failure)]->add();
     span.fail();
     span.attribute("errorType", enum_name(*outcome.failure));
+  }
+  for (const auto& refusal : outcome.refusals) {
+    refusals_[static_cast<std::size_t>(refusal.kind)]->add(refusal.count);
+    span.attribute("refused", enum_name(refusal.kind));
+    log::warning("the sandbox refused what a module asked for", trace.trace_id(),
+                 {{"tenant", version.tenant.str()},
+                  {"moduleId", version.id.str()},
+                  {"kind", enum_name(refusal.kind)},
+                  {"count", refusal.count},
+                  {"first", refusal.first}});
   }
 }
 
@@ -204,26 +219,28 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());
   span.attribute("moduleId", chosen->version->id.str());
   span.attribute("function", parsed->request.function);
+  std::string via = net::values_of(exchange, kViaHeader);
   auto outcome = co_await chosen->version->workload->invoke(
-      {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes}, &exchange);
+      {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes, .via = via},
+      &exchange);
   if (!outcome) {
     span.fail();
     (void)co_await net::reply_problem(exchange, outcome.error());
     co_return;
   }
-  meter(*chosen->version, *outcome, span);
+  meter(*chosen->version, *outcome, span, exchange.trace());
   if (outcome->failure == GuestFailure::Cancelled) {
     exchange.abort();
     co_return;
   }
   (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
   if (chosen->table->has_shadows()) [[unlikely]] {
-    copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace());
+    copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace(), std::move(via));
   }
 }
 
 void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
-                        const TraceContext& trace) {
+                        const TraceContext& trace, std::string via) {
   if (!parsed.request.module) return;  // whoever names a version means that one
   const ShadowRoute* route = chosen.table->shadow_of(principal.tenant, *parsed.request.module);
   if (route == nullptr || !Shadows::takes(*route, *chosen.version)) return;
@@ -236,7 +253,8 @@ void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecute
                 .request = CopiedCall{.function = std::move(parsed.request.function),
                                       .params = std::move(parsed.params),
                                       .bytes = parsed.request.bytes,
-                                      .trace = trace},
+                                      .trace = trace,
+                                      .via = std::move(via)},
                 .live = std::move(live)});
 }
 
@@ -294,7 +312,7 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
     span.fail();
     co_return;
   }
-  meter(*version, *outcome, span);
+  meter(*version, *outcome, span, exchange.trace());
   if (recorded) [[unlikely]]
     co_await copy_http(table, match, std::move(recorded), *std::move(outcome));
 }

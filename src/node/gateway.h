@@ -48,10 +48,10 @@ class Gateway {
                                         const TraceContext& trace) const;
   // Of a request that was answered, for the version that shadows its route.
   void copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
-                 const TraceContext& trace);
+                 const TraceContext& trace, std::string via);
   Task<void> copy_http(std::shared_ptr<const RouteTable> table, RouteTable::HttpMatch match,
                        std::unique_ptr<RecordingExchange> recorded, CallOutcome outcome);
-  void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span);
+  void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span, const TraceContext& trace);
 
   NodeId node_;
   Region region_;
@@ -66,6 +66,7 @@ class Gateway {
   Counter& throttled_microseconds_;
   Histogram& duration_;
   std::array<Counter*, 7> failures_;  // by GuestFailure
+  std::array<Counter*, 9> refusals_;  // by RefusalKind
 };
 
 }  // namespace hotswap::node

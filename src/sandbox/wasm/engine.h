@@ -19,6 +19,7 @@ struct EngineOptions {
   std::uint64_t pool_memory_bytes;
   std::chrono::microseconds tick;
   bool wasi03 = false;
+  std::string outbound_ca{};  // PEM: authorities that guests' outbound TLS trusts besides the public ones
 };
 
 template <auto Free>
