@@ -70,6 +70,7 @@ typedef struct {
   bool wasi03;                  /* accept WASI 0.3 (component-model async) */
   bool unbounded;               /* no limiter, no epoch, no meters: only to measure what they cost. Never for guests of
                                    strangers: nothing ends them, and the result's meters are 0 */
+  eng_slice outbound_ca;        /* PEM: authorities that outbound TLS trusts besides the public ones; may be empty */
 } eng_config;
 
 bool eng_engine_new(const eng_config* config, eng_engine** out, eng_error* error);
@@ -182,9 +183,38 @@ typedef struct {
   bool writable;
 } eng_directory;
 
-/* LISTED: outgoing HTTP to the hosts named; sockets connect to the addresses that these hosts have at that moment (not
- * by wildcard), and listen nowhere. */
-typedef enum { ENG_NETWORK_NONE = 0, ENG_NETWORK_LISTED = 1, ENG_NETWORK_ALL = 2 } eng_network;
+/* How much disk the files below a folder may take, whichever calls write them, and how many entries (files, folders,
+ * links) there may be. What exceeds either is refused to the guest as "insufficient space" (ENOSPC). */
+typedef struct {
+  eng_slice folder;   /* absolute; empty: no bound. Calls that name the same folder share its use */
+  uint64_t max_bytes; /* in whole blocks, as the file system allocates them; holes and folders take none */
+  uint64_t max_entries;
+} eng_quota;
+
+/* HTTP requests and sockets reach
+ *   LISTED  what `hosts` names
+ *   PUBLIC  every name whose addresses are public, and what `hosts` names
+ *   HOST    whatever the process reaches; sockets may listen (local runs only)
+ * A host is matched by the name that the guest asks for. Names are resolved once, and the address that was checked is the
+ * one that is connected to. Loopback, link-local, private, shared, unique-local, multicast, reserved and unspecified
+ * addresses, also written as IPv6, are reached only by a name or an address that `hosts` has as itself: a wildcard does
+ * not do. Sockets connect to addresses of the listed names, and of names that fit a wildcard and that the guest looked up
+ * before. Redirects are not followed. TLS certificates are always verified. */
+typedef enum { ENG_NETWORK_NONE = 0, ENG_NETWORK_LISTED = 1, ENG_NETWORK_PUBLIC = 2, ENG_NETWORK_HOST = 3 } eng_network;
+
+/* Of all that a call does over the network. Zero-initialised, it allows nothing. */
+typedef struct {
+  uint32_t max_requests;       /* HTTP requests, TCP connections and UDP datagrams */
+  uint64_t max_sent_bytes;     /* heads and bodies of HTTP requests */
+  uint64_t max_received_bytes; /* heads and bodies of HTTP responses */
+  uint32_t connect_milliseconds; /* look-up, connection and TLS; a guest may state less for this and the next two */
+  uint32_t first_byte_milliseconds;
+  uint32_t between_bytes_milliseconds;
+  uint32_t total_milliseconds; /* of one HTTP request, to the last byte of its response */
+  uint32_t max_depth;          /* how often "hotswap" may stand in `via` */
+  eng_slice via; /* CDN-Loop (RFC 8586) of the request that the call answers: its requests carry that on, with "hotswap"
+                    added. Guests neither see nor set it */
+} eng_outbound;
 
 /* Everything that one call is granted and bounded by. Zero-initialised, it grants nothing. */
 typedef struct {
@@ -196,9 +226,11 @@ typedef struct {
   size_t args_count;
   const eng_directory* directories;
   size_t directories_count;
+  eng_quota quota; /* of what is written to writable directories */
   eng_network network;
-  const eng_slice* hosts; /* for ENG_NETWORK_LISTED: "host", "host:port", "*.domain" */
+  const eng_slice* hosts; /* "host", "host:port", "*.domain" */
   size_t hosts_count;
+  eng_outbound outbound;
   eng_slice stdin_bytes; /* ignored with inherit_stdio */
   bool inherit_stdio;    /* the process's own streams instead of capturing (local runs only) */
 } eng_grants;
@@ -288,12 +320,30 @@ typedef struct {
   uint64_t cpu_nanoseconds;   /* time spent inside polls */
   uint64_t wall_nanoseconds;  /* from creation to the end, or until now */
   uint32_t yields;            /* epoch interruptions */
+  uint32_t refusals;          /* of all kinds, see eng_call_refusals */
   eng_slice value;            /* JSON result of a function; "null" where it has none */
   eng_slice message;          /* why it failed, one line */
   eng_slice backtrace;        /* wasm frames, one a line, innermost first */
   eng_slice stdout_bytes;     /* captured */
   eng_slice stderr_bytes;
 } eng_result;
+
+/* What a guest asked for and was refused. It gets an error of its own WASI, and may go on. */
+typedef enum {
+  ENG_REFUSAL_HOST = 0,        /* a host that is not allowed; HTTP-request-denied, access-denied */
+  ENG_REFUSAL_ADDRESS = 1,     /* an address that is not public; destination-IP-prohibited, access-denied */
+  ENG_REFUSAL_REQUESTS = 2,    /* max_requests; connection-limit-reached, access-denied */
+  ENG_REFUSAL_BYTES = 3,       /* HTTP-request-body-size, HTTP-response-body-size and those of the heads */
+  ENG_REFUSAL_TIME = 4,        /* connection-timeout, connection-read-timeout, HTTP-response-timeout */
+  ENG_REFUSAL_CERTIFICATE = 5, /* TLS-certificate-error */
+  ENG_REFUSAL_RECURSION = 6,   /* loop-detected */
+  ENG_REFUSAL_PATH = 7,        /* a path that leads out of its directory, or a change where only reading is granted */
+  ENG_REFUSAL_QUOTA = 8        /* eng_quota; insufficient-space */
+} eng_refusal;
+
+/* Once for each kind that there was: how often, and the first in words (valid during the visit). At any time. */
+void eng_call_refusals(const eng_call* call,
+                       void (*visit)(void* data, eng_refusal kind, uint32_t count, eng_slice first), void* data);
 
 /* After ENG_POLL_DONE or eng_call_cancel; slices live as long as the call. */
 eng_result eng_call_result(const eng_call* call);

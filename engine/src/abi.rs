@@ -159,6 +159,7 @@ pub struct Config {
     pub tick_microseconds: u32,
     pub wasi03: bool,
     pub unbounded: bool,
+    pub outbound_ca: Slice,
 }
 
 /// `eng_pair`.
@@ -176,6 +177,30 @@ pub struct Directory {
     pub writable: bool,
 }
 
+/// `eng_outbound`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Outbound {
+    pub max_requests: u32,
+    pub max_sent_bytes: u64,
+    pub max_received_bytes: u64,
+    pub connect_milliseconds: u32,
+    pub first_byte_milliseconds: u32,
+    pub between_bytes_milliseconds: u32,
+    pub total_milliseconds: u32,
+    pub max_depth: u32,
+    pub via: Slice,
+}
+
+/// `eng_quota`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Quota {
+    pub folder: Slice,
+    pub max_bytes: u64,
+    pub max_entries: u64,
+}
+
 /// `eng_grants`. `network` is an `eng_network`, kept as a number because C may pass any.
 #[repr(C)]
 pub struct Grants {
@@ -187,9 +212,11 @@ pub struct Grants {
     pub args_count: usize,
     pub directories: *const Directory,
     pub directories_count: usize,
+    pub quota: Quota,
     pub network: u32,
     pub hosts: *const Slice,
     pub hosts_count: usize,
+    pub outbound: Outbound,
     pub stdin_bytes: Slice,
     pub inherit_stdio: bool,
 }
@@ -253,6 +280,7 @@ pub struct CallResult {
     pub cpu_nanoseconds: u64,
     pub wall_nanoseconds: u64,
     pub yields: u32,
+    pub refusals: u32,
     pub value: Slice,
     pub message: Slice,
     pub backtrace: Slice,

@@ -6,6 +6,7 @@ use crate::http::{Event, Exchange};
 use crate::image::{Image, Linked};
 use crate::json::{self, TooLarge};
 use crate::limits::{Shared, lock};
+use crate::refusal::Refusals;
 use crate::state::{Grants, State};
 use crate::{core_value, http02, http03, image, wit_value};
 use std::fmt::{self, Write as _};
@@ -234,6 +235,10 @@ impl Call {
         self.ended = Some(Ended { outcome, exit_code: 0, value: Vec::new(), message, backtrace: String::new() });
     }
 
+    pub fn refusals(&self) -> &Refusals {
+        &self.shared.refusals
+    }
+
     pub fn result(&self) -> abi::CallResult {
         let empty = Ended {
             outcome: Outcome::Internal,
@@ -251,6 +256,7 @@ impl Call {
             cpu_nanoseconds: self.cpu_nanoseconds,
             wall_nanoseconds: self.wall_nanoseconds.unwrap_or_else(|| self.shared.age()),
             yields: self.shared.yields.load(Relaxed),
+            refusals: self.shared.refusals.total(),
             value: abi::Slice::of(&ended.value),
             message: abi::Slice::of(ended.message.as_bytes()),
             backtrace: abi::Slice::of(ended.backtrace.as_bytes()),
@@ -271,7 +277,7 @@ fn prepare(image: &Image, grants: Grants) -> Fallible<(Arc<Shared>, Store<State>
     let shared = Shared::new(grants.max_output, image.engine.bounded());
     let component = matches!(image.linked, Linked::Component(_));
     let lift = LIFT_BYTES.saturating_add(grants.max_output.saturating_mul(LIFT_RATIO));
-    let state = State::new(grants, shared.clone(), component)?;
+    let state = State::new(grants, shared.clone(), component, image.engine.tls.clone())?;
     let mut store = Store::new(&image.engine.wasmtime, state);
     if !image.engine.bounded() {
         return Ok((shared, store));

@@ -2,6 +2,7 @@
 
 use crate::abi::{Config, ErrorKind, Failure, Fallible};
 use crate::link::Linkers;
+use crate::outbound;
 use crate::ticker::{Polling, Ticker};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Engine {
     pub linkers: Linkers,
     /// The epoch's period.
     pub tick_nanoseconds: u64,
+    /// For outbound requests.
+    pub tls: Arc<rustls::ClientConfig>,
     /// None where nothing bounds and meters calls, to measure what that costs.
     ticker: Option<Ticker>,
     /// Drives timers, sockets, outbound HTTP and blocking file operations; never guest code.
@@ -33,9 +36,13 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(failed)?;
+        // SAFETY: the caller of `eng_engine_new` keeps to the header.
+        let tls = outbound::tls(unsafe { config.outbound_ca.bytes() });
+        let tls = tls.map_err(|problem| Failure::new(ErrorKind::Config, problem))?;
         let tick = u64::from(config.tick_microseconds.max(1));
         Ok(Arc::new(Self {
-            linkers: Linkers::new(&wasmtime, config.wasi03),
+            linkers: Linkers::new(&wasmtime, config.wasi03, tls.clone()),
+            tls,
             tick_nanoseconds: tick * 1000,
             ticker: match config.unbounded {
                 true => None,

@@ -5,11 +5,15 @@
 #![allow(clippy::missing_safety_doc, reason = "engine.h states what each C function asks of its caller")]
 
 pub mod abi;
+mod address;
 mod call;
 mod code;
 mod core_value;
 mod describe;
 mod engine;
+mod files;
+mod files02;
+mod files03;
 mod http;
 mod http02;
 mod http03;
@@ -18,6 +22,10 @@ mod json;
 mod limits;
 mod link;
 mod network;
+mod outbound;
+mod quota;
+pub mod refusal;
+mod sockets;
 mod state;
 mod ticker;
 pub mod wit;
@@ -29,6 +37,7 @@ use code::Code;
 use engine::Engine;
 use http::Event;
 use image::Image;
+use refusal::Refusal;
 use state::Grants;
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -212,6 +221,13 @@ infallible! {
 
     fn eng_call_poll(call: &mut Call, waker: &abi::RawWaker) -> Poll { call.poll(waker) } else Poll::Done;
     fn eng_call_cancel(call: &mut Call) { call.cancel() } else ();
+    fn eng_call_refusals(
+        call: &Call,
+        visit: extern "C" fn(*mut c_void, Refusal, u32, Slice),
+        data: *mut c_void,
+    ) {
+        call.refusals().visit(|kind, count, first| visit(data, kind, count, Slice::of(first.as_bytes())));
+    } else ();
     fn eng_call_status(call: &Call) -> u16 {
         match &call.event {
             Event::Head { status, .. } => status.as_u16(),

@@ -1,6 +1,7 @@
 //! What a running call shares with its `eng_call`: meters, wakes, captured output, and the bounds on them.
 
 use crate::abi::{Outcome, RawWaker};
+use crate::refusal::Refusals;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
@@ -27,6 +28,7 @@ pub struct Shared {
     polled: AtomicU64,
     pub output: Mutex<Output>,
     pub max_output: u64,
+    pub refusals: Refusals,
     /// Set during a poll by a wake; such wakes are seen when the poll ends.
     woken: AtomicBool,
     polling: AtomicBool,
@@ -50,6 +52,7 @@ impl Shared {
             polled: AtomicU64::new(0),
             output: Mutex::default(),
             max_output,
+            refusals: Refusals::default(),
             woken: AtomicBool::new(false),
             polling: AtomicBool::new(false),
             waker: Mutex::new(None),

@@ -3,7 +3,8 @@
 use crate::abi::{ErrorKind, Failure, Fallible};
 use crate::limits::Shared;
 use crate::state::{Grants, State};
-use std::sync::OnceLock;
+use crate::{files, sockets};
+use std::sync::{Arc, OnceLock};
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
@@ -22,13 +23,14 @@ const EVERY: u32 = WASI | SOCKETS | HTTP;
 pub struct Linkers {
     engine: wasmtime::Engine,
     wasi03: bool,
+    tls: Arc<rustls::ClientConfig>,
     core: [OnceLock<wasmtime::Linker<State>>; 2],
     component: [OnceLock<Linker<State>>; EVERY as usize + 1],
 }
 
 impl Linkers {
-    pub fn new(engine: &wasmtime::Engine, wasi03: bool) -> Self {
-        Self { engine: engine.clone(), wasi03, core: Default::default(), component: Default::default() }
+    pub fn new(engine: &wasmtime::Engine, wasi03: bool, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { engine: engine.clone(), wasi03, tls, core: Default::default(), component: Default::default() }
     }
 
     pub fn core(&self, flags: u32) -> Fallible<&wasmtime::Linker<State>> {
@@ -38,6 +40,7 @@ impl Linkers {
             if flags & WASI != 0 {
                 wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::preview1)?;
                 wasmtime_wasi::p0::add_to_linker_async(&mut linker, State::preview1)?;
+                files::watch(&mut linker)?;
             }
             Ok(linker)
         })
@@ -55,7 +58,7 @@ impl Linkers {
 
     /// The JSON of `eng_offers`.
     pub fn offers(&self) -> Fallible<String> {
-        let state = State::new(Grants::default(), Shared::new(0, true), false)?;
+        let state = State::new(Grants::default(), Shared::new(0, true), false, self.tls.clone())?;
         let mut store = wasmtime::Store::new(&self.engine, state);
         let core: Vec<_> =
             self.core(WASI)?.iter(&mut store).map(|(module, name, _)| format!("{module}#{name}")).collect();
@@ -165,14 +168,18 @@ const GROUPS: &[Group] = &[
             wasmtime_wasi::p3::cli::add_to_linker(linker)?;
             wasmtime_wasi::p3::clocks::add_to_linker(linker)?;
             wasmtime_wasi::p3::filesystem::add_to_linker(linker)?;
-            wasmtime_wasi::p3::random::add_to_linker(linker)
+            wasmtime_wasi::p3::random::add_to_linker(linker)?;
+            crate::files03::watch(linker)
         },
     },
     Group {
         flag: SOCKETS,
         wasi03: true,
         names: &["wasi:sockets/ip-name-lookup@0.3.0", "wasi:sockets/types@0.3.0"],
-        add: wasmtime_wasi::p3::sockets::add_to_linker,
+        add: |linker| {
+            wasmtime_wasi::p3::sockets::add_to_linker(linker)?;
+            sockets::watch_03(linker)
+        },
     },
     Group {
         flag: HTTP,
@@ -209,7 +216,8 @@ fn add_wasi02(l: &mut Linker<State>) -> Result<()> {
     cli::terminal_output::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli)
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    crate::files02::watch(l)
 }
 
 fn add_sockets02(l: &mut Linker<State>) -> Result<()> {
@@ -220,5 +228,6 @@ fn add_sockets02(l: &mut Linker<State>) -> Result<()> {
     sockets::tcp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    crate::sockets::watch_02(l)
 }

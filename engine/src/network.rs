@@ -1,11 +1,8 @@
 //! Which hosts and addresses a call may reach.
 
-use std::future::Future;
-use std::net::SocketAddr;
+use crate::address::special;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::sockets::SocketAddrUse;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// `eng_network` with its hosts.
 #[derive(Clone, Default)]
@@ -13,7 +10,19 @@ pub enum Network {
     #[default]
     None,
     Listed(Arc<[Host]>),
-    All,
+    /// Every public address, and whatever else is listed.
+    Public(Arc<[Host]>),
+    /// As the process itself.
+    Host,
+}
+
+/// How far a name that a guest may ask for is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Listed as itself: its addresses are whatever it says.
+    Named,
+    /// Allowed by a wildcard, or with all others: its addresses have to be public ones.
+    Public,
 }
 
 /// One entry of the list: "host", "host:port" or "*.domain".
@@ -31,101 +40,87 @@ impl Host {
             Some((host, port)) => (host, Some(port)),
             None => (text.as_str(), None),
         };
-        Self { name: host.trim_matches(['[', ']']).to_string(), port }
+        Self { name: normal(host), port }
     }
 
-    fn allows(&self, host: &str, port: u16) -> bool {
-        let named = match self.name.strip_prefix('*') {
-            Some(domain) if domain.starts_with('.') => host.len() > domain.len() && host.ends_with(domain),
-            _ => host == self.name,
-        };
-        named && self.port.is_none_or(|own| own == port)
+    fn trust(&self, host: &str, port: Option<u16>) -> Option<Trust> {
+        if !self.port.zip(port).is_none_or(|(own, port)| own == port) {
+            return None;
+        }
+        if let Some(domain) = self.name.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
+            return (host.len() > domain.len() && host.ends_with(domain)).then_some(Trust::Public);
+        }
+        (host == self.name || same_address(host, &self.name)).then_some(Trust::Named)
     }
 
     async fn resolves_to(&self, address: SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        if self.port.is_some_and(|port| port != address.port()) || self.name.starts_with('*') {
-            return false;
-        }
-        match self.name.parse::<std::net::IpAddr>() {
-            Ok(literal) => literal.to_canonical() == ip,
-            Err(_) => tokio::net::lookup_host((self.name.as_str(), address.port()))
-                .await
-                .is_ok_and(|mut found| found.any(|found| found.ip().to_canonical() == ip)),
-        }
+        let fits = self.port.is_none_or(|port| port == address.port());
+        fits && !self.name.starts_with('*') && resolves_to(&self.name, address).await
+    }
+}
+
+/// The one form in which names are compared: small letters, no brackets, no dot at the end.
+pub fn normal(host: &str) -> String {
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    host.strip_suffix('.').unwrap_or(&host).to_string()
+}
+
+fn same_address(host: &str, name: &str) -> bool {
+    let parse = |text: &str| text.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    parse(host).is_some_and(|address| parse(name) == Some(address))
+}
+
+async fn resolves_to(name: &str, address: SocketAddr) -> bool {
+    let ip = address.ip().to_canonical();
+    match name.parse::<IpAddr>() {
+        Ok(literal) => literal.to_canonical() == ip,
+        Err(_) => tokio::net::lookup_host((name, address.port()))
+            .await
+            .is_ok_and(|mut found| found.any(|found| found.ip().to_canonical() == ip)),
     }
 }
 
 impl Network {
-    fn allows_http(&self, uri: &http::Uri) -> bool {
-        let Some(host) = uri.host() else { return false };
-        let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
-        let default = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    fn listed(&self) -> &[Host] {
         match self {
-            Self::None => false,
-            Self::Listed(hosts) => hosts.iter().any(|own| own.allows(&host, uri.port_u16().unwrap_or(default))),
-            Self::All => true,
+            Self::Listed(hosts) | Self::Public(hosts) => hosts,
+            Self::None | Self::Host => &[],
         }
     }
 
-    /// Sockets: nothing, or connections to the addresses that listed hosts have at that moment, or everything.
-    pub fn grant(&self, wasi: &mut WasiCtxBuilder) {
-        if matches!(self, Self::None) {
-            return;
+    /// Whether a guest may ask for that name, in its normal form; without a port, whether for any port.
+    pub fn trust(&self, host: &str, port: Option<u16>) -> Option<Trust> {
+        let listed = self.listed().iter().filter_map(|own| own.trust(host, port));
+        let best = listed.max_by_key(|trust| *trust == Trust::Named);
+        match self {
+            Self::None => None,
+            Self::Listed(_) => best,
+            Self::Public(_) => best.or(Some(Trust::Public)),
+            Self::Host => Some(Trust::Named),
         }
-        wasi.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(true);
-        let Self::Listed(hosts) = self else {
-            wasi.inherit_network();
-            return;
-        };
-        let hosts = hosts.clone();
-        wasi.socket_addr_check(move |address, usage| {
-            let hosts = hosts.clone();
-            Box::pin(async move {
-                match usage {
-                    // Binding to nothing in particular precedes every outgoing connection.
-                    SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
-                        address.ip().is_unspecified() && address.port() == 0
-                    }
-                    SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
-                        for host in hosts.iter() {
-                            if host.resolves_to(address).await {
-                                return true;
-                            }
-                        }
-                        false
-                    }
-                    SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
-                }
-            })
-        });
-    }
-}
-
-type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Sent), Error>> + Send>;
-
-/// What one body holds that was written and not yet sent on, as much as an exchange keeps of a body.
-const BODY_PIECE: usize = 64 * 1024;
-
-impl WasiHttpHooks for Network {
-    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_PIECE
     }
 
-    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_PIECE
-    }
-
-    fn send_request(&mut self, request: http::Request<WasiBody>, options: Option<RequestOptions>, _: Sent) -> Sending {
-        if !self.allows_http(request.uri()) {
-            return Box::new(async { Err(Error::HttpRequestDenied) });
+    /// Whether a socket may reach that address: listed itself, or an address of a listed name, or of one of `asked`,
+    /// the names that the guest has looked up.
+    pub async fn reaches(&self, address: SocketAddr, asked: &[String]) -> bool {
+        let ip = address.ip().to_canonical();
+        match self.trust(&ip.to_string(), Some(address.port())) {
+            Some(Trust::Named) => return true,
+            Some(Trust::Public) if special(ip).is_none() => return true,
+            _ => {}
         }
-        Box::new(async move {
-            use http_body_util::BodyExt;
-            let (response, connection) = wasmtime_wasi_http::default_send_request(request, options).await?;
-            Ok((response.map(BodyExt::boxed_unsync), Box::new(connection) as Sent))
-        })
+        for host in self.listed() {
+            if host.resolves_to(address).await {
+                return true;
+            }
+        }
+        for name in asked {
+            let public = self.trust(name, Some(address.port())) == Some(Trust::Public) && special(ip).is_none();
+            if public && resolves_to(name, address).await {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -133,35 +128,53 @@ impl WasiHttpHooks for Network {
 mod tests {
     use super::*;
 
-    fn reachable(list: &[&str], uri: &str) -> bool {
-        let network = Network::Listed(list.iter().map(|host| Host::parse(host)).collect());
-        network.allows_http(&uri.parse().expect("a URI"))
+    fn listed(list: &[&str]) -> Network {
+        Network::Listed(list.iter().map(|host| Host::parse(host)).collect())
+    }
+
+    fn trust(list: &[&str], host: &str, port: u16) -> Option<Trust> {
+        listed(list).trust(&normal(host), Some(port))
     }
 
     #[test]
     fn listed_hosts_are_reachable_and_no_other() {
-        assert!(reachable(&["Example.com"], "https://example.COM/x"));
-        assert!(!reachable(&["example.com"], "https://example.com.evil.org/"));
-        assert!(!reachable(&["example.com"], "https://www.example.com/"));
-        assert!(reachable(&["*.example.com"], "https://a.b.example.com/"));
-        assert!(!reachable(&["*.example.com"], "https://example.com/"));
-        assert!(!reachable(&["*.example.com"], "https://notexample.com/"));
-        assert!(!reachable(&[], "https://example.com/"));
+        assert_eq!(trust(&["Example.com"], "example.COM", 443), Some(Trust::Named));
+        assert_eq!(trust(&["example.com"], "example.com.", 443), Some(Trust::Named));
+        assert_eq!(trust(&["example.com"], "example.com.evil.org", 443), None);
+        assert_eq!(trust(&["example.com"], "www.example.com", 443), None);
+        assert_eq!(trust(&[], "example.com", 443), None);
+    }
+
+    #[test]
+    fn a_wildcard_is_for_what_is_below_it_and_trusts_no_special_address() {
+        assert_eq!(trust(&["*.example.com"], "a.b.example.com", 443), Some(Trust::Public));
+        assert_eq!(trust(&["*.example.com"], "example.com", 443), None);
+        assert_eq!(trust(&["*.example.com"], "notexample.com", 443), None);
+        assert_eq!(trust(&["*.example.com", "a.example.com"], "a.example.com", 443), Some(Trust::Named));
     }
 
     #[test]
     fn a_stated_port_is_the_only_one() {
-        assert!(reachable(&["example.com:8080"], "http://example.com:8080/"));
-        assert!(!reachable(&["example.com:8080"], "http://example.com/"));
-        assert!(reachable(&["example.com:443"], "https://example.com/"));
-        assert!(reachable(&["[::1]:80"], "http://[::1]/"));
-        assert!(reachable(&["::1"], "http://[::1]:99/"));
+        assert_eq!(trust(&["example.com:8080"], "example.com", 8080), Some(Trust::Named));
+        assert_eq!(trust(&["example.com:8080"], "example.com", 80), None);
+        assert_eq!(trust(&["*.example.com:443"], "a.example.com", 80), None);
+        assert_eq!(trust(&["[::1]:80"], "[::1]", 80), Some(Trust::Named));
+        assert_eq!(trust(&["::1"], "[::1]", 99), Some(Trust::Named));
+    }
+
+    #[test]
+    fn an_address_is_listed_in_each_of_its_forms() {
+        assert_eq!(trust(&["127.0.0.1"], "[::ffff:127.0.0.1]", 80), Some(Trust::Named));
+        assert_eq!(trust(&["::1"], "[0:0:0:0:0:0:0:1]", 80), Some(Trust::Named));
+        assert_eq!(trust(&["127.0.0.1"], "127.1", 80), None);
     }
 
     #[test]
     fn nothing_and_everything_are_what_they_say() {
-        let uri = "https://example.com/".parse().expect("a URI");
-        assert!(!Network::None.allows_http(&uri));
-        assert!(Network::All.allows_http(&uri));
+        assert_eq!(Network::None.trust("example.com", Some(80)), None);
+        assert_eq!(Network::Public(Arc::new([])).trust("example.com", Some(80)), Some(Trust::Public));
+        let named = Network::Public(Arc::new([Host::parse("localhost")]));
+        assert_eq!(named.trust("localhost", Some(80)), Some(Trust::Named));
+        assert_eq!(Network::Host.trust("localhost", Some(80)), Some(Trust::Named));
     }
 }

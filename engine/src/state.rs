@@ -3,6 +3,8 @@
 use crate::abi::{self, ErrorKind, Failure, Fallible, Outcome};
 use crate::limits::{Limiter, Shared};
 use crate::network::{Host, Network};
+use crate::outbound::{self, Hooks, Outbound};
+use crate::quota::Quota;
 use bytes::Bytes;
 use std::io;
 use std::path::PathBuf;
@@ -34,7 +36,9 @@ pub struct Grants {
     env: Vec<(String, String)>,
     args: Vec<String>,
     directories: Vec<(PathBuf, String, FsPerms)>,
+    quota: Option<Quota>,
     network: Network,
+    outbound: outbound::Limits,
     stdin: Bytes,
     inherit_stdio: bool,
 }
@@ -63,15 +67,20 @@ impl Grants {
                 let host = directory.host.text("directory")?.into();
                 grants.directories.push((host, directory.guest.text("directory")?.into(), perms));
             }
+            let folder = raw.quota.folder.text("quota")?;
+            if !folder.is_empty() && grants.directories.iter().any(|(_, _, perms)| *perms == FsPerms::ReadWrite) {
+                grants.quota = Some(Quota::of(folder.into(), raw.quota.max_bytes, raw.quota.max_entries));
+            }
+            let hosts = || -> Fallible<Arc<[Host]>> {
+                let hosts = abi::array(raw.hosts, raw.hosts_count);
+                hosts.iter().map(|host| host.text("hosts").map(Host::parse)).collect()
+            };
+            grants.outbound = outbound::Limits::of(&raw.outbound)?;
             grants.network = match raw.network {
                 0 => Network::None,
-                1 => {
-                    let hosts = abi::array(raw.hosts, raw.hosts_count);
-                    Network::Listed(
-                        hosts.iter().map(|host| host.text("hosts").map(Host::parse)).collect::<Fallible<_>>()?,
-                    )
-                }
-                2 => Network::All,
+                1 => Network::Listed(hosts()?),
+                2 => Network::Public(hosts()?),
+                3 => Network::Host,
                 other => {
                     return Err(Failure::new(ErrorKind::Config, format!("network: {other} is not an eng_network")));
                 }
@@ -80,7 +89,7 @@ impl Grants {
         }
     }
 
-    fn wasi(&self, shared: &Arc<Shared>) -> WasiCtxBuilder {
+    fn wasi(&self, shared: &Arc<Shared>, outbound: &Arc<Outbound>) -> WasiCtxBuilder {
         let mut wasi = WasiCtxBuilder::new();
         wasi.max_random_size(RANDOM_BYTES);
         wasi.envs(&self.env).args(&self.args);
@@ -93,7 +102,7 @@ impl Grants {
             wasi.stdout(Capture { shared: shared.clone(), stderr: false });
             wasi.stderr(Capture { shared: shared.clone(), stderr: true });
         }
-        self.network.grant(&mut wasi);
+        outbound.grant(&mut wasi);
         wasi
     }
 }
@@ -113,15 +122,16 @@ pub struct State {
     wasi: Wasi,
     table: ResourceTable,
     http: WasiHttpCtx,
-    network: Network,
+    hooks: Hooks,
 }
 
 impl State {
     /// Opens the granted directories, so that one which does not exist is an error before anything runs.
-    pub fn new(grants: Grants, shared: Arc<Shared>, component: bool) -> Fallible<Self> {
+    pub fn new(grants: Grants, shared: Arc<Shared>, component: bool, tls: Arc<rustls::ClientConfig>) -> Fallible<Self> {
+        let outbound = Outbound::new(grants.network.clone(), grants.outbound.clone(), tls, shared.clone());
         let mut wasi = Wasi::Unbuilt;
         if !grants.directories.is_empty() {
-            let mut builder = grants.wasi(&shared);
+            let mut builder = grants.wasi(&shared, &outbound);
             for (host, guest, perms) in &grants.directories {
                 builder.preopened_dir(host, guest, *perms).map_err(|error| {
                     Failure::new(ErrorKind::Config, format!("directory {}: {error:#}", host.display()))
@@ -140,7 +150,7 @@ impl State {
         Ok(Self {
             limiter: Limiter::new(shared.clone(), grants.max_memory),
             shared,
-            network: grants.network.clone(),
+            hooks: Hooks(outbound),
             grants,
             wasi,
             table,
@@ -150,12 +160,21 @@ impl State {
 
     pub fn preview1(&mut self) -> &mut WasiP1Ctx {
         if !matches!(self.wasi, Wasi::Preview1(_)) {
-            self.wasi = Wasi::Preview1(preview1(self.grants.wasi(&self.shared)));
+            self.wasi = Wasi::Preview1(preview1(self.grants.wasi(&self.shared, &self.hooks.0)));
         }
         match &mut self.wasi {
             Wasi::Preview1(wasi) => wasi,
             _ => unreachable!("built above"),
         }
+    }
+
+    pub fn outbound(&self) -> &Arc<Outbound> {
+        &self.hooks.0
+    }
+
+    /// None where nothing bounds what the call writes, or where it may not write at all.
+    pub fn quota(&self) -> Option<Quota> {
+        self.grants.quota.clone()
     }
 
     pub fn table(&mut self) -> &mut ResourceTable {
@@ -173,7 +192,7 @@ fn preview1(mut builder: WasiCtxBuilder) -> Box<WasiP1Ctx> {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         if !matches!(self.wasi, Wasi::Component(_)) {
-            self.wasi = Wasi::Component(self.grants.wasi(&self.shared).build().into());
+            self.wasi = Wasi::Component(self.grants.wasi(&self.shared, &self.hooks.0).build().into());
         }
         match &mut self.wasi {
             Wasi::Component(ctx) => WasiCtxView { ctx, table: &mut self.table },
@@ -184,7 +203,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.network }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
     }
 }
 

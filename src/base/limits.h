@@ -56,6 +56,17 @@ inline constexpr std::size_t kAuditVersionEntries = 20;  // of one version and o
 inline constexpr std::size_t kAuditNodeEntries = 200;    // of a node in a window, whatever they are of
 inline constexpr std::size_t kAuditTextBytes = 256;      // of each text that a client or a guest chose
 
+// ---- network and files of guests (ResourceLimits has what a module may state) ------------------------------------
+inline constexpr seconds kOutboundConnect{10};       // look-up, connection and TLS
+inline constexpr seconds kOutboundFirstByte{60};     // from the request to the head of its response
+inline constexpr seconds kOutboundBetweenBytes{30};  // of a response's body
+inline constexpr seconds kOutboundTotal{300};        // of one request, to the last byte of its response
+inline constexpr unsigned kOutboundDepth = 8;        // calls that a request may lead through, each by an outbound request
+inline constexpr int kOutboundRequestsMost = 10'000;  // that a module may state for a call
+inline constexpr int kOutboundMegabytesMost = 1'024;
+inline constexpr int kFilesMegabytesMost = 10'240;  // that a module may state for its folder on a node
+inline constexpr int kFilesMost = 1'000'000;
+
 // ---- deployments ------------------------------------------------------------------------------------------------
 inline constexpr seconds kPrepareDeadline{60};      // for a node to report a version ready
 inline constexpr seconds kHoldMost{7 * 24 * 3600};  // of any hold, test or keeping time that a strategy states

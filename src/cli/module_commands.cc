@@ -101,9 +101,16 @@ std::string limits_text(const json::value& limits) {
   const auto directories = joined(member(limits, "allowedDirectories"));
   text += fmt::format("\nfiles: {}",
                       directories.empty() ? "none" : text_of(limits, "filesystemAccess") + " " + directories);
+  if (!directories.empty()) {
+    text += fmt::format(", {} MB and {} files", number_of(limits, "maxFilesMB"), number_of(limits, "maxFiles"));
+  }
   const auto network = text_of(limits, "networkAccess");
   const auto hosts = joined(member(limits, "allowedHosts"));
   text += fmt::format("\nnetwork: {}", hosts.empty() ? network : hosts);
+  if (network != enum_name(NetworkAccess::Disabled)) {
+    text += fmt::format(", {} requests and {} MB a call", number_of(limits, "maxOutboundRequests"),
+                        number_of(limits, "maxOutboundMB"));
+  }
   return text;
 }
 

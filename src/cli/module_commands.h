@@ -38,6 +38,10 @@ struct PushOptions {
   std::optional<int> cpu{};
   std::optional<int> timeout{};
   std::optional<int> concurrency{};
+  std::optional<int> disk{};
+  std::optional<int> files{};
+  std::optional<int> requests{};
+  std::optional<int> traffic{};
   std::vector<std::string> allow{};
   bool network = false;
   std::vector<std::string> directories{};

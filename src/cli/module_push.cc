@@ -172,6 +172,10 @@ Outcome<ModuleRegistration> registration_of(const PushOptions& options) {
   limits.maxCpuPercent = options.cpu.value_or(limits.maxCpuPercent);
   limits.maxExecutionTimeSeconds = options.timeout.value_or(limits.maxExecutionTimeSeconds);
   limits.maxConcurrentInvocations = options.concurrency.value_or(limits.maxConcurrentInvocations);
+  limits.maxFilesMB = options.disk.value_or(limits.maxFilesMB);
+  limits.maxFiles = options.files.value_or(limits.maxFiles);
+  limits.maxOutboundRequests = options.requests.value_or(limits.maxOutboundRequests);
+  limits.maxOutboundMB = options.traffic.value_or(limits.maxOutboundMB);
   limits.allowedHosts = options.allow;
   if (!options.allow.empty()) limits.networkAccess = NetworkAccess::AllowList;
   if (options.network) limits.networkAccess = NetworkAccess::Unrestricted;
@@ -208,10 +212,20 @@ void add_module_push(CLI::App& module, Context& context) {
       ->type_name("N");
   add_repeated(*command, "--allow", options->allow, "Host that it may call: host, host:port or *.domain (repeatable)",
                "HOST");
-  command->add_flag("--network", options->network, "It may call any host");
+  command->add_flag("--network", options->network, "It may call any host with public addresses");
+  command->add_option("--requests", options->requests, "Outbound requests of one call, 1-10000 (default 100)")
+      ->type_name("N");
+  command
+      ->add_option("--traffic", options->traffic,
+                   "What one call's outbound requests send, and receive, 1-1024 each (default 64)")
+      ->type_name("MB");
   add_repeated(*command, "--dir", options->directories,
                "Private directory that it sees at this path, GUESTPATH[:ro|:rw] (repeatable, default :ro)",
                "GUESTPATH");
+  command->add_option("--disk", options->disk, "What its directories may take on a node, 1-10240 (default 64)")
+      ->type_name("MB");
+  command->add_option("--files", options->files, "Files in its directories on a node, 1-1000000 (default 10000)")
+      ->type_name("N");
   add_repeated(*command, "--env", options->environment, "Environment variable that it gets (repeatable)", "KEY=VALUE");
   add_repeated(*command, "--metadata", options->metadata, "Build information to keep with it (repeatable)",
                "KEY=VALUE");

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <limits>
 
 #include "base/limits.h"
 #include "cli/commands.h"
@@ -65,7 +66,12 @@ Outcome<wasm::Grant> grant_from(const RunOptions& options) {
   auto env = parse_pairs(options.env, "--env");
   if (!env) return std::unexpected(env.error());
   grant.env.assign(env->begin(), env->end());
-  grant.network = options.network         ? wasm::Network::all
+  // Whoever runs a file on a machine of their own is bounded by nobody else.
+  constexpr auto kUnbounded = std::numeric_limits<std::uint64_t>::max();
+  grant.outbound = {.max_requests = std::numeric_limits<std::uint32_t>::max(),
+                    .max_sent_bytes = kUnbounded,
+                    .max_received_bytes = kUnbounded};
+  grant.network = options.network         ? wasm::Network::host
                   : options.hosts.empty() ? wasm::Network::none
                                           : wasm::Network::listed;
   grant.hosts = options.hosts;

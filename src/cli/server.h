@@ -65,6 +65,7 @@ struct NodeSettings {
   std::string zone;
   std::uint32_t instances = limits::kPoolInstances;  // simultaneous core instances; each reserves address space
   int max_modules = static_cast<int>(limits::kModulesPerNode);
+  std::filesystem::path outbound_ca;  // PEM; authorities that modules' outbound TLS trusts besides the public ones
 };
 
 // The six that every control plane knows unless it is told others ("Scalability").

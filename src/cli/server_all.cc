@@ -37,7 +37,7 @@ class AllInOne final : public RunningServer {
   explicit AllInOne(const CommonSettings& common) : ground_(common) {}
 
   Result<> start(const CommonSettings& common, const ControlSettings& control, const NodeSettings& node) {
-    HS_CHECK(ground_.open(common, node.instances));
+    HS_CHECK(ground_.open(common, node.instances, node.outbound_ca));
     HS_CHECK(control_.open(ground_, common, control));
     HS_TRY(NodeDescription description, describe_node(ground_, common, node));
     // A port that the system picks is known only when the gateway listens, and then what was deployed must serve.

@@ -13,7 +13,7 @@ class NodeServer final : public RunningServer {
   explicit NodeServer(const CommonSettings& common) : ground_(common) {}
 
   Result<> start(const CommonSettings& common, const NodeSettings& settings, const Membership& membership) {
-    HS_CHECK(ground_.open(common, settings.instances));
+    HS_CHECK(ground_.open(common, settings.instances, settings.outbound_ca));
     HS_TRY(NodeDescription description, describe_node(ground_, common, settings));
     HS_TRY(link_, node::HttpLink::open(
                       ground_.threads.at(0).get_executor(),

@@ -139,6 +139,11 @@ void add_node_options(CLI::App& command, NodeSettings& settings) {
   command.add_option("--max-modules", settings.max_modules, "Versions that the node holds at most")
       ->check(CLI::Range(1, static_cast<int>(limits::kModulesPerCluster)))
       ->capture_default_str();
+  command
+      .add_option("--outbound-ca", settings.outbound_ca,
+                  "PEM file of authorities that modules' outbound TLS trusts besides the public ones")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE");
 }
 
 struct StopSignals::Waiting {

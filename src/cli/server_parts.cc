@@ -154,7 +154,8 @@ std::size_t usable_processors() {
 Ground::Ground(const CommonSettings& settings)
     : threads(settings.threads == 0 ? usable_processors() : settings.threads), cpu("compile", usable_processors()) {}
 
-Result<> Ground::open(const CommonSettings& settings, std::uint32_t instances) {
+Result<> Ground::open(const CommonSettings& settings, std::uint32_t instances,
+                      const std::filesystem::path& outbound_ca) {
   std::error_code code;
   std::filesystem::create_directories(settings.data, code);
   if (code) {
@@ -162,10 +163,17 @@ Result<> Ground::open(const CommonSettings& settings, std::uint32_t instances) {
                 "cannot create the data folder " + settings.data.string() + ": " + code.message());
   }
   data = std::filesystem::absolute(settings.data);
+  std::string authorities;
+  if (!outbound_ca.empty()) {
+    auto read = node::read_whole(outbound_ca);
+    if (!read) return fail(ErrorKind::kUnavailable, "cannot read " + outbound_ca.string() + " (--outbound-ca)");
+    authorities = *std::move(read);
+  }
   HS_TRY(engine, wasm::Engine::create({.pool_instances = instances,
                                        .pool_memory_bytes = limits::kPoolMemoryBytes,
                                        .tick = limits::kEpochTick,
-                                       .wasi03 = settings.wasi03}));
+                                       .wasi03 = settings.wasi03,
+                                       .outbound_ca = std::move(authorities)}));
   return {};
 }
 

@@ -24,8 +24,9 @@ namespace hotswap::cli {
 // What every server has.
 struct Ground {
   explicit Ground(const CommonSettings& settings);
-  // Creates the data folder and the engine. `instances`: of its pool.
-  [[nodiscard]] Result<> open(const CommonSettings& settings, std::uint32_t instances);
+  // Creates the data folder and the engine. `instances`: of its pool; `outbound_ca`: a file, or empty.
+  [[nodiscard]] Result<> open(const CommonSettings& settings, std::uint32_t instances,
+                              const std::filesystem::path& outbound_ca = {});
 
   template <class T>
   T on_first_thread(Task<T> task) {

@@ -202,6 +202,9 @@ Outcome<int> run_with_processes(Context& context, UpSettings settings) {
                                 "--threads",     std::to_string(settings.common.threads),
                                 "--max-modules", std::to_string(settings.node.max_modules)};
   if (settings.common.wasi03) more.emplace_back("--wasi03");
+  if (!settings.node.outbound_ca.empty()) {
+    more.insert(more.end(), {"--outbound-ca", std::filesystem::absolute(settings.node.outbound_ca).string()});
+  }
   NodeProcesses nodes({.control = (*server)->api_url(), .join_token = *token, .more = std::move(more)});
   for (const auto& wish : wishes) {
     // One that was to go when this ended is wanted again.

@@ -20,6 +20,20 @@ enum class GuestFailure {
 };
 BOOST_DESCRIBE_ENUM(GuestFailure, Trap, OutOfMemory, Timeout, OutputTooLarge, Cancelled, Exit, NoResponse)
 
+// What a guest asked the sandbox for and was refused; it gets an error of its own WASI, and may go on. See eng_refusal.
+enum class RefusalKind {
+  Host,         // a host that is not allowed
+  Address,      // an address that is not public, by a name that is not allowed as itself
+  Requests,     // more than maxOutboundRequests
+  Bytes,        // more than maxOutboundMB
+  Time,         // an answer that took longer than it may
+  Certificate,  // a server that did not prove who it is
+  Recursion,    // a request that has led through as many calls as it may
+  Path,         // a path that leads out of its directory, or a change where only reading is granted
+  Quota,        // more than maxFilesMB or maxFiles
+};
+BOOST_DESCRIBE_ENUM(RefusalKind, Host, Address, Requests, Bytes, Time, Certificate, Recursion, Path, Quota)
+
 // How list<u8> comes back.
 enum class BytesEncoding { array, base64 };
 BOOST_DESCRIBE_ENUM(BytesEncoding, array, base64)

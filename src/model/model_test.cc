@@ -148,7 +148,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<LimitsCase>{
         {"Defaults", [](auto&) {}, {}},
         {"LeastOfAll",
-         [](auto& l) { l.maxMemoryMB = l.maxCpuPercent = l.maxExecutionTimeSeconds = l.maxConcurrentInvocations = 1; },
+         [](auto& l) {
+           l.maxMemoryMB = l.maxCpuPercent = l.maxExecutionTimeSeconds = l.maxConcurrentInvocations = 1;
+           l.maxFilesMB = l.maxFiles = l.maxOutboundRequests = l.maxOutboundMB = 1;
+         },
          {}},
         {"MostOfAll",
          [](auto& l) {
@@ -156,21 +159,34 @@ INSTANTIATE_TEST_SUITE_P(
            l.maxCpuPercent = 100;
            l.maxExecutionTimeSeconds = 300;
            l.maxConcurrentInvocations = 1000;
+           l.maxFilesMB = 10'240;
+           l.maxFiles = 1'000'000;
+           l.maxOutboundRequests = 10'000;
+           l.maxOutboundMB = 1'024;
          },
          {}},
         {"BelowAll",
-         [](auto& l) { l.maxMemoryMB = l.maxCpuPercent = l.maxExecutionTimeSeconds = l.maxConcurrentInvocations = 0; },
+         [](auto& l) {
+           l.maxMemoryMB = l.maxCpuPercent = l.maxExecutionTimeSeconds = l.maxConcurrentInvocations = 0;
+           l.maxFilesMB = l.maxFiles = l.maxOutboundRequests = l.maxOutboundMB = 0;
+         },
          {"limits.maxMemoryMB", "limits.maxCpuPercent", "limits.maxExecutionTimeSeconds",
-          "limits.maxConcurrentInvocations"}},
+          "limits.maxConcurrentInvocations", "limits.maxFilesMB", "limits.maxFiles", "limits.maxOutboundRequests",
+          "limits.maxOutboundMB"}},
         {"AboveAll",
          [](auto& l) {
            l.maxMemoryMB = 513;
            l.maxCpuPercent = 101;
            l.maxExecutionTimeSeconds = 301;
            l.maxConcurrentInvocations = 1001;
+           l.maxFilesMB = 10'241;
+           l.maxFiles = 1'000'001;
+           l.maxOutboundRequests = 10'001;
+           l.maxOutboundMB = 1'025;
          },
          {"limits.maxMemoryMB", "limits.maxCpuPercent", "limits.maxExecutionTimeSeconds",
-          "limits.maxConcurrentInvocations"}},
+          "limits.maxConcurrentInvocations", "limits.maxFilesMB", "limits.maxFiles", "limits.maxOutboundRequests",
+          "limits.maxOutboundMB"}},
         {"ReadOnlyWithoutDirectories", [](auto& l) { l.filesystemAccess = FilesystemAccess::ReadOnly; }, {}},
         {"ReadWriteWithoutDirectories",
          [](auto& l) { l.filesystemAccess = FilesystemAccess::ReadWrite; },

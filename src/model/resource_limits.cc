@@ -96,6 +96,10 @@ std::vector<FieldError> validate(const ResourceLimits& limits, const std::string
   rules.range("maxCpuPercent", limits.maxCpuPercent, 1, 100);
   rules.range("maxExecutionTimeSeconds", limits.maxExecutionTimeSeconds, 1, 300);
   rules.range("maxConcurrentInvocations", limits.maxConcurrentInvocations, 1, 1000);
+  rules.range("maxFilesMB", limits.maxFilesMB, 1, limits::kFilesMegabytesMost);
+  rules.range("maxFiles", limits.maxFiles, 1, limits::kFilesMost);
+  rules.range("maxOutboundRequests", limits.maxOutboundRequests, 1, limits::kOutboundRequestsMost);
+  rules.range("maxOutboundMB", limits.maxOutboundMB, 1, limits::kOutboundMegabytesMost);
   check_directories(limits, rules);
   check_hosts(limits, rules);
   check_environment(limits, rules);

@@ -25,6 +25,16 @@ int hex_digit(char c) {
 
 }  // namespace
 
+std::string values_of(const Exchange& exchange, std::string_view name) {
+  std::string list;
+  const auto [first, last] = exchange.headers().equal_range(name);
+  for (auto field = first; field != last; ++field) {
+    if (!list.empty()) list += ", ";
+    list += field->value();
+  }
+  return list;
+}
+
 std::string problem_document(const Problem& problem, const TraceContext& trace) {
   return json::serialize(problem_members(problem, trace));
 }

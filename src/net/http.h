@@ -99,6 +99,9 @@ struct Problem {
 
 inline constexpr std::string_view kProblemType = "application/problem+json";
 
+// All values of a header that may stand more than once, as one list; "" where it is absent.
+[[nodiscard]] std::string values_of(const Exchange& exchange, std::string_view name);
+
 // The problem document of RFC 9457 (type, title, status, detail, traceId, errors) for an error.
 [[nodiscard]] std::string problem_document(const Problem& problem, const TraceContext& trace);
 [[nodiscard]] std::string problem_document(const Error& error, const TraceContext& trace);

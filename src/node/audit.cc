@@ -62,6 +62,8 @@ void name_limit(AuditEntry& entry, const ResourceLimits& limits) {
     case AuditOutcome::NoInstance:
       entry.limit = "instances";
       return;
+    case AuditOutcome::Denied:
+      return;  // it is named by whoever denied it
     case AuditOutcome::Trap:
       for (const auto& [words, limit] : kTrapLimits) {
         if (entry.message.contains(words)) entry.limit = limit;
@@ -97,6 +99,7 @@ void log_audit_entry(const AuditEntry& entry) {
                 {"function", entry.function.empty() ? json::value() : text(entry.function)},
                 {"nodeId", entry.nodeId.str()},
                 {"error", entry.message},
+                {"count", entry.count},
                 {"peakMemoryBytes", entry.peakMemoryBytes},
                 {"cpuMs", entry.cpuMs},
                 {"wallMs", entry.wallMs},
@@ -139,6 +142,16 @@ void Audit::refused(const ReadyVersion& version, const Error& why, const Where& 
   record(version, *kind, where, std::move(entry));
 }
 
+void Audit::denied(const ReadyVersion& version, const std::vector<Refusal>& refusals, const Where& where) {
+  for (const auto& refusal : refusals) {
+    AuditEntry entry;
+    entry.limit = enum_name(refusal.kind);
+    entry.message = shortened(refusal.first);
+    entry.count = refusal.count;
+    record(version, AuditOutcome::Denied, where, std::move(entry));
+  }
+}
+
 std::optional<std::uint64_t> Audit::admit(const Key& key) {
   const auto now = clock_.steady();
   if (now - all_.since >= limits::kAuditWindow) {
@@ -167,7 +180,7 @@ void Audit::record(const ReadyVersion& version, AuditOutcome outcome, const Wher
   std::optional<std::uint64_t> suppressed;
   {
     const std::lock_guard lock(mutex_);
-    suppressed = admit({version.tenant, version.id, outcome});
+    suppressed = admit({version.tenant, version.id, outcome, entry.limit});
   }
   if (!suppressed) {
     suppressed_.add();

@@ -27,8 +27,9 @@ enum class AuditOutcome {
   OutputTooLarge,
   TooManyRequests,  // maxConcurrentInvocations calls of the version were running
   NoInstance,       // every instance of the node was taken
+  Denied,           // the guest asked for something that it may not have, got an error of its own WASI, and went on
 };
-BOOST_DESCRIBE_ENUM(AuditOutcome, Trap, OutOfMemory, Timeout, OutputTooLarge, TooManyRequests, NoInstance)
+BOOST_DESCRIBE_ENUM(AuditOutcome, Trap, OutOfMemory, Timeout, OutputTooLarge, TooManyRequests, NoInstance, Denied)
 
 struct AuditEntry {
   TenantId tenant;
@@ -40,9 +41,11 @@ struct AuditEntry {
   std::string traceId;   // the request's id, as its reply has it
   NodeId nodeId;
   AuditOutcome outcome = AuditOutcome::Trap;
-  std::string limit;              // "maxMemoryMB", "stack", …; empty where a trap is the guest's own mistake
+  // "maxMemoryMB", "stack", …, a RefusalKind where something was denied; empty where a trap is the guest's own mistake
+  std::string limit;
   std::optional<int> limitValue;  // where the module states one
   std::string message;            // one line, of at most limits::kAuditTextBytes
+  std::uint32_t count = 1;        // of things denied in the call
   std::uint64_t peakMemoryBytes = 0;
   double cpuMs = 0;
   double wallMs = 0;
@@ -50,7 +53,7 @@ struct AuditEntry {
 };
 BOOST_DESCRIBE_STRUCT(AuditEntry, (),
                       (tenant, module, moduleId, digest, route, function, traceId, nodeId, outcome, limit, limitValue,
-                       message, peakMemoryBytes, cpuMs, wallMs, suppressed))
+                       message, count, peakMemoryBytes, cpuMs, wallMs, suppressed))
 
 // Where entries go. Called with one entry at a time.
 using AuditSink = std::function<void(const AuditEntry&)>;
@@ -72,6 +75,8 @@ class Audit {
   void ended(const ReadyVersion& version, const CallOutcome& outcome, const Where& where);
   // After a call that did not begin: makes an entry where a limit was the reason.
   void refused(const ReadyVersion& version, const Error& why, const Where& where);
+  // After a call: makes an entry for each kind of thing that the guest was denied.
+  void denied(const ReadyVersion& version, const std::vector<Refusal>& refusals, const Where& where);
 
  private:
   struct Allowance {
@@ -79,7 +84,7 @@ class Audit {
     std::size_t written = 0;
     std::uint64_t suppressed = 0;
   };
-  using Key = std::tuple<TenantId, ModuleId, AuditOutcome>;
+  using Key = std::tuple<TenantId, ModuleId, AuditOutcome, std::string>;  // the last one: the limit
 
   void record(const ReadyVersion& version, AuditOutcome outcome, const Where& where, AuditEntry entry);
   // How many like it were left out since the last one; nullopt where this one is left out, too. Holds mutex_.

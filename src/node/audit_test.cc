@@ -48,6 +48,27 @@ class AuditTest : public testing::Test {
   const Audit::Where where_{.route = "/m/guest/", .function = {}, .trace = trace_};
 };
 
+TEST_F(AuditTest, WhatAGuestWasDeniedIsOneEntryForEachKind) {
+  audit_.denied(*guest_, {{RefusalKind::Host, 3, "example.com:443"}, {RefusalKind::Quota, 1, std::string(1000, 'x')}},
+                where_);
+  ASSERT_THAT(entries_, SizeIs(2));
+  EXPECT_EQ(entries_[0].outcome, AuditOutcome::Denied);
+  EXPECT_EQ(entries_[0].limit, "Host");
+  EXPECT_EQ(entries_[0].count, 3U);
+  EXPECT_EQ(entries_[0].message, "example.com:443");
+  EXPECT_EQ(entries_[1].limit, "Quota");
+  EXPECT_EQ(entries_[1].message.size(), limits::kAuditTextBytes);
+}
+
+TEST_F(AuditTest, OneKindOfDenialLeavesRoomForAnother) {
+  for (std::size_t i = 0; i < 2 * limits::kAuditVersionEntries; ++i) {
+    audit_.denied(*guest_, {{RefusalKind::Host, 1, "example.com:443"}}, where_);
+  }
+  EXPECT_THAT(entries_, SizeIs(limits::kAuditVersionEntries));
+  audit_.denied(*guest_, {{RefusalKind::Path, 1, "../x"}}, where_);
+  EXPECT_THAT(entries_, SizeIs(limits::kAuditVersionEntries + 1));
+}
+
 TEST_F(AuditTest, AnEntrySaysWhoWhatAndByWhichLimit) {
   audit_.ended(*guest_, failed(GuestFailure::OutOfMemory), where_);
   ASSERT_THAT(entries_, SizeIs(1));

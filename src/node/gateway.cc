@@ -89,6 +89,11 @@ Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwa
         &metrics.counter("wasm.guest.failures.total", "Calls that ended in the guest's own failure, by kind",
                          {{"node", node_.str()}, {"kind", d.name}});
   });
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<RefusalKind>>([&](auto d) {
+    refusals_[static_cast<std::size_t>(d.value)] =
+        &metrics.counter("wasm.refusals.total", "What guests asked the sandbox for and were refused, by kind",
+                         {{"node", node_.str()}, {"kind", d.name}});
+  });
 }
 
 Result<Gateway::Chosen> Gateway::choose(const ExecuteRequest& request, const Principal& principal,
@@ -144,6 +149,10 @@ void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& spa
     failures_[static_cast<std::size_t>(*outcome.failure)]->add();
     span.fail();
     span.attribute("errorType", enum_name(*outcome.failure));
+  }
+  for (const auto& refusal : outcome.refusals) {
+    refusals_[static_cast<std::size_t>(refusal.kind)]->add(refusal.count);
+    span.attribute("refused", enum_name(refusal.kind));
   }
 }
 
@@ -207,8 +216,10 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   Span span = tracer_.start("wasm.function.invoke", exchange.trace());
   span.attribute("moduleId", chosen->version->id.str());
   span.attribute("function", parsed->request.function);
+  std::string via = net::values_of(exchange, kViaHeader);
   auto outcome = co_await chosen->version->workload->invoke(
-      {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes}, &exchange);
+      {.function = parsed->request.function, .params = parsed->params, .bytes = parsed->request.bytes, .via = via},
+      &exchange);
   const Audit::Where where{.route = "execute", .function = parsed->request.function, .trace = exchange.trace()};
   if (!outcome) {
     span.fail();
@@ -218,18 +229,19 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   }
   meter(*chosen->version, *outcome, span);
   audit_.ended(*chosen->version, *outcome, where);
+  audit_.denied(*chosen->version, outcome->refusals, where);
   if (outcome->failure == GuestFailure::Cancelled) {
     exchange.abort();
     co_return;
   }
   (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
   if (chosen->table->has_shadows()) [[unlikely]] {
-    copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace());
+    copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace(), std::move(via));
   }
 }
 
 void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
-                        const TraceContext& trace) {
+                        const TraceContext& trace, std::string via) {
   if (!parsed.request.module) return;  // whoever names a version means that one
   const ShadowRoute* route = chosen.table->shadow_of(principal.tenant, *parsed.request.module);
   if (route == nullptr || !Shadows::takes(*route, *chosen.version)) return;
@@ -242,7 +254,8 @@ void Gateway::copy_call(Chosen chosen, const Principal& principal, ParsedExecute
                 .request = CopiedCall{.function = std::move(parsed.request.function),
                                       .params = std::move(parsed.params),
                                       .bytes = parsed.request.bytes,
-                                      .trace = trace},
+                                      .trace = trace,
+                                      .via = std::move(via)},
                 .live = std::move(live)});
 }
 
@@ -305,6 +318,7 @@ Task<void> Gateway::serve(net::Exchange& exchange) {
   }
   meter(*version, *outcome, span);
   audit_.ended(*version, *outcome, where);
+  audit_.denied(*version, outcome->refusals, where);
   if (recorded) [[unlikely]]
     co_await copy_http(table, match, std::move(recorded), *std::move(outcome));
 }

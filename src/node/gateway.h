@@ -49,7 +49,7 @@ class Gateway {
                                         const TraceContext& trace) const;
   // Of a request that was answered, for the version that shadows its route.
   void copy_call(Chosen chosen, const Principal& principal, ParsedExecuteRequest parsed, CallOutcome outcome,
-                 const TraceContext& trace);
+                 const TraceContext& trace, std::string via);
   Task<void> copy_http(std::shared_ptr<const RouteTable> table, RouteTable::HttpMatch match,
                        std::unique_ptr<RecordingExchange> recorded, CallOutcome outcome);
   void meter(ReadyVersion& version, const CallOutcome& outcome, Span& span);
@@ -68,6 +68,7 @@ class Gateway {
   Counter& throttled_microseconds_;
   Histogram& duration_;
   std::array<Counter*, 7> failures_;  // by GuestFailure
+  std::array<Counter*, 9> refusals_;  // by RefusalKind
 };
 
 }  // namespace hotswap::node

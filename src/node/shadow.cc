@@ -38,8 +38,12 @@ Task<Result<CallOutcome>> answer(const ShadowCopy& copy, CopiedExchange& exchang
   Workload& workload = *copy.route->version->workload;
   const Effects effects = copy.route->allow_outbound ? Effects::outbound : Effects::none;
   if (const auto* call = std::get_if<CopiedCall>(&copy.request)) {
-    return workload.invoke(
-        {.function = call->function, .params = call->params, .bytes = call->bytes, .effects = effects}, &exchange);
+    return workload.invoke({.function = call->function,
+                            .params = call->params,
+                            .bytes = call->bytes,
+                            .effects = effects,
+                            .via = call->via},
+                           &exchange);
   }
   return workload.serve(exchange, {.prefix_size = std::get<CopiedHttp>(copy.request).prefix_size, .effects = effects});
 }

@@ -22,6 +22,7 @@ struct CopiedCall {
   std::string params;  // JSON
   BytesEncoding bytes = BytesEncoding::array;
   TraceContext trace;
+  std::string via{};  // CDN-Loop
 };
 
 struct CopiedHttp {

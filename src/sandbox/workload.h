@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -24,6 +25,13 @@ struct Usage {
   std::uint32_t yields = 0;               // epoch interruptions
 };
 
+// All refusals of one kind in a call.
+struct Refusal {
+  RefusalKind kind{};
+  std::uint32_t count = 0;
+  std::string first;  // what was asked for, as the guest put it, cut
+};
+
 // What came of a call. A guest's own failure is an outcome; a platform failure is an Error.
 struct CallOutcome {
   std::optional<GuestFailure> failure;  // absent = success
@@ -34,8 +42,12 @@ struct CallOutcome {
   unsigned status = 0;  // of an HTTP handler's answer; 0 where it gave none
   std::string stdout_text;
   std::string stderr_text;
+  std::vector<Refusal> refusals;
   Usage usage;
 };
+
+// Says which intermediaries a request has passed, this product's calls among them (RFC 8586).
+inline constexpr std::string_view kViaHeader = "CDN-Loop";
 
 // What a call may do beyond its own instance. A copy of a live request may do less: its effects are there already.
 enum class Effects {
@@ -49,6 +61,7 @@ struct FunctionCall {
   std::string_view params;    // JSON array, or object by parameter name
   BytesEncoding bytes = BytesEncoding::array;
   Effects effects = Effects::all;
+  std::string_view via{};  // the request's CDN-Loop: what the call sends out carries it on
 };
 
 struct HttpCall {

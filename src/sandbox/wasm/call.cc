@@ -29,6 +29,20 @@ std::optional<GuestFailure> guest_failure(eng_outcome outcome) {
   return found == kFailures.end() ? std::nullopt : std::optional(found->second);
 }
 
+static_assert(static_cast<int>(RefusalKind::Quota) == ENG_REFUSAL_QUOTA);
+
+std::vector<Refusal> refusals_of(const eng_call* call) {
+  std::vector<Refusal> refusals;
+  eng_call_refusals(
+      call,
+      [](void* data, eng_refusal kind, std::uint32_t count, eng_slice first) {
+        static_cast<std::vector<Refusal>*>(data)->push_back(
+            {.kind = static_cast<RefusalKind>(kind), .count = count, .first = std::string(view(first))});
+      },
+      &refusals);
+  return refusals;
+}
+
 }  // namespace
 
 class WakeSignal {
@@ -166,6 +180,8 @@ Result<CallOutcome> Call::outcome() const {
                .wall = std::chrono::nanoseconds(result.wall_nanoseconds),
                .throttled = throttled_,
                .yields = result.yields};
+  if (result.refusals > 0) [[unlikely]]
+    out.refusals = refusals_of(handle_.get());
   if (timed_out_) {
     out.failure = GuestFailure::Timeout;
     out.message = fmt::format("the call did not end within {} s", static_cast<double>(budget_.wall.count()) / 1000.0);

@@ -70,7 +70,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
                           .keep_resident_bytes = 0,
                           .tick_microseconds = static_cast<std::uint32_t>(options.tick.count()),
                           .wasi03 = options.wasi03,
-                          .unbounded = options.unbounded};
+                          .unbounded = options.unbounded,
+                          .outbound_ca = slice(options.outbound_ca)};
   eng_engine* handle = nullptr;
   HS_CHECK(attempt([&](eng_error* error) { return eng_engine_new(&config, &handle, error); }));
   return std::unique_ptr<Engine>(new Engine(handle));

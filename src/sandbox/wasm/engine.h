@@ -20,6 +20,7 @@ struct EngineOptions {
   std::chrono::microseconds tick;
   bool wasi03 = false;
   bool unbounded = false;  // only to measure what bounding and metering calls costs
+  std::string outbound_ca{};  // PEM: authorities that guests' outbound TLS trusts besides the public ones
 };
 
 template <auto Free>

@@ -18,7 +18,22 @@ struct Directory {
   bool writable = false;
 };
 
-enum class Network { none, listed, all };
+// Guests reach nothing; what is listed; every public address and what is listed; whatever the process reaches.
+enum class Network { none, listed, open, host };
+
+// Bounds on all that a call does over the network; see eng_outbound.
+struct Outbound {
+  std::uint32_t max_requests = 0;
+  std::uint64_t max_sent_bytes = 0;
+  std::uint64_t max_received_bytes = 0;
+};
+
+// Of the files in a folder; see eng_quota. An empty folder has none.
+struct Quota {
+  std::string folder;
+  std::uint64_t max_bytes = 0;
+  std::uint64_t max_entries = 0;
+};
 
 // Value type; immutable once given to Grants.
 struct Grant {
@@ -27,8 +42,10 @@ struct Grant {
   std::vector<std::pair<std::string, std::string>> env{};
   std::vector<std::string> args{};
   std::vector<Directory> directories{};
+  Quota quota{};
   Network network = Network::none;
   std::vector<std::string> hosts{};
+  Outbound outbound{};
   std::string stdin_bytes{};
   bool inherit_stdio = false;
 };
@@ -39,10 +56,9 @@ class Grants {
   explicit Grants(Grant grant);
   Grants(const Grants&) = delete;
   Grants& operator=(const Grants&) = delete;
-  // As much of the grant as a call with these effects may use.
-  [[nodiscard]] const eng_grants& get(Effects effects = Effects::all) const noexcept {
-    return views_[static_cast<std::size_t>(effects)];
-  }
+  // As much of the grant as a call with these effects may use. `via`: CDN-Loop of the request that it answers, which
+  // must outlive the start of the call.
+  [[nodiscard]] eng_grants get(Effects effects = Effects::all, std::string_view via = {}) const noexcept;
 
  private:
   const Grant grant_;

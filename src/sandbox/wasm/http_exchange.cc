@@ -38,7 +38,7 @@ std::vector<net::Header> views_of(const OwnedHeaders& fields) { return {fields.b
 bool not_the_clients(std::string_view name) {
   using boost::beast::iequals;
   constexpr std::string_view kInternal = "x-hotswap-";
-  return iequals(name, "traceparent") || iequals(name, "x-forwarded-prefix") ||
+  return iequals(name, "traceparent") || iequals(name, "x-forwarded-prefix") || iequals(name, kViaHeader) ||
          (name.size() > kInternal.size() && (name[0] == 'x' || name[0] == 'X') &&
           iequals(name.substr(0, kInternal.size()), kInternal));
 }

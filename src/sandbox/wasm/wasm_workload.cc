@@ -28,7 +28,13 @@ Result<Grant> grant_of(const ResourceLimits& limits, const std::filesystem::path
   grant.max_output_bytes = policy.max_output_bytes;
   grant.env.assign(limits.environmentVariables.begin(), limits.environmentVariables.end());
   grant.args = {"module"};
+  grant.outbound = {.max_requests = static_cast<std::uint32_t>(limits.maxOutboundRequests),
+                    .max_sent_bytes = static_cast<std::uint64_t>(limits.maxOutboundMB) * limits::kMiB,
+                    .max_received_bytes = static_cast<std::uint64_t>(limits.maxOutboundMB) * limits::kMiB};
   if (limits.filesystemAccess != FilesystemAccess::Disabled) {
+    grant.quota = {.folder = std::filesystem::absolute(files).string(),
+                   .max_bytes = static_cast<std::uint64_t>(limits.maxFilesMB) * limits::kMiB,
+                   .max_entries = static_cast<std::uint64_t>(limits.maxFiles)};
     for (const auto& guest : limits.allowedDirectories) {
       const auto host = files / std::filesystem::path(guest).relative_path();
       std::error_code code;
@@ -51,7 +57,8 @@ Result<Grant> grant_of(const ResourceLimits& limits, const std::filesystem::path
       grant.hosts = limits.allowedHosts;
       break;
     case NetworkAccess::Unrestricted:
-      grant.network = Network::all;
+      grant.network = Network::open;
+      grant.hosts = limits.allowedHosts;
       break;
   }
   return grant;
@@ -114,7 +121,7 @@ Task<Result<CallOutcome>> WasmWorkload::invoke(FunctionCall function_call, net::
   const std::uint32_t flags = function_call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;
   eng_call* handle = nullptr;
   eng_error error{};
-  const eng_grants& grants = grants_.get(function_call.effects);
+  const eng_grants grants = grants_.get(function_call.effects, function_call.via);
   if (!eng_call_function(image_.get(), function, &grants, slice(function_call.params), flags, &handle, &error)) {
     Error failure = to_error(error);
     eng_buffer_free(error.message);
@@ -130,7 +137,8 @@ Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange, HttpCall 
     (void)co_await net::reply_problem(exchange, permit.error());
     co_return std::unexpected(permit.error());
   }
-  auto handle = start_http_call(image_, grants_.get(http_call.effects), exchange, http_call.prefix_size);
+  const std::string via = net::values_of(exchange, kViaHeader);
+  auto handle = start_http_call(image_, grants_.get(http_call.effects, via), exchange, http_call.prefix_size);
   if (!handle) {
     (void)co_await net::reply_problem(exchange, handle.error());
     co_return std::unexpected(handle.error());
@@ -143,7 +151,8 @@ Task<Result<CallOutcome>> WasmWorkload::run_command() {
   HS_CO_TRY(const Permit permit, take_permit());
   eng_call* handle = nullptr;
   eng_error error{};
-  if (!eng_call_command(image_.get(), &grants_.get(), &handle, &error)) {
+  const eng_grants grants = grants_.get();
+  if (!eng_call_command(image_.get(), &grants, &handle, &error)) {
     Error failure = to_error(error);
     eng_buffer_free(error.message);
     co_return std::unexpected(std::move(failure));

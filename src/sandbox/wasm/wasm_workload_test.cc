@@ -265,6 +265,10 @@ TEST(GrantTest, AllowedDirectoriesBecomePrivateFoldersOfTheModule) {
   EXPECT_EQ(grant->directories[1].host, (files / "tmp/work").string());
   EXPECT_EQ(grant->directories[1].guest, "/tmp/work");
   EXPECT_TRUE(grant->directories[1].writable);
+  // One bound for both.
+  EXPECT_EQ(grant->quota.folder, files.string());
+  EXPECT_EQ(grant->quota.max_bytes, 64 * limits::kMiB);
+  EXPECT_EQ(grant->quota.max_entries, 10'000);
   EXPECT_TRUE(std::filesystem::is_directory(files / "data"));
   std::filesystem::remove_all(files.parent_path());
 }
@@ -282,6 +286,7 @@ TEST(GrantTest, ACopyOfARequestMayDoLess) {
   EXPECT_EQ(outbound.network, static_cast<std::uint32_t>(Network::listed));
   EXPECT_EQ(outbound.hosts_count, 1U);
   EXPECT_FALSE(outbound.directories[0].writable);
+  EXPECT_EQ(view(grants.get(Effects::outbound, "hotswap").outbound.via), "hotswap");
   const eng_grants& none = grants.get(Effects::none);
   EXPECT_EQ(none.network, static_cast<std::uint32_t>(Network::none));
   ASSERT_EQ(none.directories_count, 1U);

@@ -143,7 +143,10 @@ pub const SMALL: Config = Config {
     keep_resident_bytes: 0,
     tick_microseconds: 1000,
     wasi03: true,
+    outbound_ca: NOTHING,
 };
+
+const NOTHING: Slice = Slice { data: null(), size: 0 };
 
 /// Most tests share one engine.
 pub fn engine() -> &'static Engine {
@@ -257,9 +260,21 @@ pub fn grants() -> Grants {
         args_count: 0,
         directories: null(),
         directories_count: 0,
+        quota: Quota { folder: NOTHING, max_bytes: 0, max_entries: 0 },
         network: 0,
         hosts: null(),
         hosts_count: 0,
+        outbound: Outbound {
+            max_requests: 0,
+            max_sent_bytes: 0,
+            max_received_bytes: 0,
+            connect_milliseconds: 0,
+            first_byte_milliseconds: 0,
+            between_bytes_milliseconds: 0,
+            total_milliseconds: 0,
+            max_depth: 0,
+            via: NOTHING,
+        },
         stdin_bytes: slice(""),
         inherit_stdio: false,
     }
