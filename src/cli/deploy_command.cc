@@ -56,6 +56,7 @@ Outcome<int> send_deployment(Context& context, const json::value& body, SendOpti
   HS_TRY(const auto api, Api::open(context));
   HS_TRY(const auto module, fetch_module(*api, text_of(body, "moduleId")));
   HS_TRY(auto deployment, api->post(std::string(kDeploymentsPath), json::serialize(body)));
+  print_warnings(context, deployment.value);
   const auto id = text_of(deployment.value, "deploymentId");
   if (!options.no_execute) {
     HS_TRY(deployment, execute_deployment(*api, id));

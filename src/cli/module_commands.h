@@ -48,6 +48,7 @@ struct PushOptions {
   std::vector<std::string> environment{};
   std::vector<std::string> metadata{};
   std::vector<std::string> regions{};
+  std::vector<std::string> claims{};
 };
 // What the options ask to register. The server validates the values; here only what cannot be expressed is refused.
 [[nodiscard]] Outcome<ModuleRegistration> registration_of(const PushOptions& options);

@@ -183,6 +183,7 @@ Outcome<ModuleRegistration> registration_of(const PushOptions& options) {
   HS_TRY(limits.environmentVariables, parse_pairs(options.environment, "--env"));
   HS_TRY(registration.metadata, parse_pairs(options.metadata, "--metadata"));
   for (const auto& region : options.regions) registration.allowedRegions.emplace_back(region);
+  registration.claims = options.claims;
   return registration;
 }
 
@@ -231,6 +232,8 @@ void add_module_push(CLI::App& module, Context& context) {
                "KEY=VALUE");
   add_repeated(*command, "--allowed-region", options->regions,
                "Region that it may run in; without any, everywhere (repeatable)", "NAME");
+  add_repeated(*command, "--claim", options->claims,
+               "Registered interface or world that it implements, such as acme:shop/api@1.0.0 (repeatable)", "NAME");
   command->footer(R"(Examples:
   hotswap module push hello-v1.0.0.wasm
   hotswap module push build/out.wasm --name hello --version 1.0.1 --memory 64

@@ -211,9 +211,15 @@ void add_rollout_commands(CLI::App& root, Context& context) {
             HS_TRY(const auto events, fetch_events(api, id));
             return print_events(context, events);
           });
-  add_one(*rollout, context, "approve", "Approve a deployment to a production region",
+  add_one(*rollout, context, "approve", "Approve a deployment to production, or one that breaks callers (Admin)",
           [&context](Api& api, const std::string& id) -> Outcome<int> {
-            HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "approve")));
+            HS_TRY(const auto seen, api.get(path_of(kDeploymentsPath, id)));
+            print_warnings(context, seen.value);
+            // What is approved is what is shown here, and nothing that came since.
+            const auto& breaks = member(seen.value, "breaksCallers");
+            const std::string body =
+                breaks.is_array() ? json::serialize(json::object{{"breaksCallers", breaks}}) : std::string();
+            HS_TRY(const auto document, api.post(path_of(kDeploymentsPath, id, "approve"), body));
             show(context, document);
             print_hint(context, "\nStart it: hotswap rollout execute " + id);
             return kOk;
@@ -221,6 +227,7 @@ void add_rollout_commands(CLI::App& root, Context& context) {
   add_one(*rollout, context, "execute", "Start a deployment that was created with --no-execute",
           [&context](Api& api, const std::string& id) -> Outcome<int> {
             HS_TRY(const auto document, execute_deployment(api, id));
+            print_warnings(context, document.value);
             show(context, document);
             print_hint(context, "\nFollow it: hotswap rollout watch " + id);
             return kOk;

@@ -77,6 +77,35 @@ TEST_F(Rollout, DeployReturnsOnceItIsAccepted) {
   EXPECT_THAT(console.out, HasSubstr("hotswap rollout watch " + kId));
 }
 
+TEST_F(Rollout, DeployWarnsOfWhatIsDeprecated) {
+  serve_module();
+  auto created = json::parse(deployment("Pending")).as_object();
+  created["warnings"] = json::array{json::object{{"rule", "deprecated-interface"},
+                                                 {"subject", "acme:shop/api@1.0.0"},
+                                                 {"message", "acme:shop@1.0.0 is deprecated: too small; see https://a"},
+                                                 {"migrationGuide", "https://a"}}};
+  server.on("POST /api/v1/wasm/deployments", {.status = 201, .body = json::serialize(created)});
+  server.on("POST " + kPath + "/execute", {.status = 202, .body = deployment("InProgress")});
+  EXPECT_EQ(console.run({"deploy", "hello@1.0.1"}), 0);
+  EXPECT_THAT(console.err,
+              HasSubstr("warning: acme:shop/api@1.0.0: acme:shop@1.0.0 is deprecated: too small; see https://a\n"));
+  EXPECT_EQ(console.run({"deploy", "hello@1.0.1", "--output", "json"}), 0);
+  EXPECT_EQ(console.err, "");
+}
+
+TEST_F(Rollout, ApprovesExactlyTheBreaksThatItShows) {
+  auto pending = json::parse(deployment("Pending")).as_object();
+  const json::array breaks{json::object{
+      {"path", "add"}, {"was", "func()"}, {"is", ""}, {"inPlace", "hello-v1.0.0"}, {"regions", json::array{"eu"}}}};
+  pending["breaksCallers"] = breaks;
+  server.on("GET " + kPath, {.body = json::serialize(pending)});
+  server.on("POST " + kPath + "/approve", {.body = json::serialize(pending)});
+  EXPECT_EQ(console.run({"rollout", "approve", kId}), 0) << console.err;
+  EXPECT_THAT(console.out, HasSubstr("add: was func(), is gone (hello-v1.0.0 in eu)"));
+  EXPECT_EQ(json::parse(server.request("POST " + kPath + "/approve").body),
+            json::value(json::object{{"breaksCallers", breaks}}));
+}
+
 TEST_F(Rollout, DeployCanStopShortOfExecuting) {
   serve_module();
   server.on("POST /api/v1/wasm/deployments", {.status = 201, .body = deployment("Pending")});
@@ -183,7 +212,8 @@ TEST_F(Rollout, ListIsATable) {
             "/api/v1/wasm/deployments?status=InProgress&module=hello&limit=50");
 }
 
-TEST_F(Rollout, ApproveAndExecuteAreOneRequestEach) {
+TEST_F(Rollout, ApprovesWhatItShowsAndExecutes) {
+  server.on("GET " + kPath, {.body = deployment("Pending")});
   server.on("POST " + kPath + "/approve", {.body = deployment("Pending")});
   EXPECT_EQ(console.run({"rollout", "approve", kId}), 0) << console.err;
   EXPECT_THAT(console.out, HasSubstr("hotswap rollout execute " + kId));

@@ -18,6 +18,18 @@ constexpr std::size_t kWholeId = 36;      // a UUID
 constexpr int kFruitlessConnections = 5;  // in a row, without one event, before watching gives up
 constexpr std::chrono::milliseconds kReconnectPause{500};
 
+const json::array& elements(const json::value& value, std::string_view name) {
+  static const json::array kNone;
+  const auto& found = member(value, name);
+  return found.is_array() ? found.get_array() : kNone;
+}
+
+// {"path": "add", "was": "func()", "is": "", …} → "add: was func(), is gone (a-v1.0.0 in eu)"
+std::string caller_break(const json::value& broken) {
+  const auto read = from_json<CallerBreak>(broken);
+  return read ? hotswap::text_of(*read) : text_of(broken);
+}
+
 bool has_ended(const json::value& document) {
   const auto status = enum_from_name<DeploymentStatus>(text_of(document, "status"));
   return status && finished(*status);
@@ -64,16 +76,28 @@ std::string metrics_text(const json::value& metrics) {
   return text;
 }
 
+// [{"subject": "acme:shop/api@1.0.0", "message": "…"}] → "acme:shop/api@1.0.0 (…)"
+std::string warnings_text(const json::value& warnings) {
+  std::string text;
+  if (!warnings.is_array()) return text;
+  for (const auto& warning : warnings.get_array()) {
+    text +=
+        fmt::format("{}{} ({})", text.empty() ? "" : ", ", text_of(warning, "subject"), text_of(warning, "message"));
+  }
+  return text;
+}
+
 // {"step": 1, "nodes": ["a"], "regions": []} → "step=1 nodes=a"
 std::string detail_text(const json::value& detail) {
   std::string text;
   const auto* object = detail.if_object();
   if (object == nullptr) return text_of(detail);
   for (const auto& [key, value] : *object) {
-    const std::string shown = key == "routes"    ? routes_text(value)
-                              : key == "metrics" ? metrics_text(value)
-                              : value.is_array() ? joined(value, ",")
-                                                 : text_of(value);
+    const std::string shown = key == "routes"     ? routes_text(value)
+                              : key == "metrics"  ? metrics_text(value)
+                              : key == "warnings" ? warnings_text(value)
+                              : value.is_array()  ? joined(value, ",")
+                                                  : text_of(value);
     if (shown.empty()) continue;
     if (!text.empty()) text += ' ';
     text += key == "routes" || key == "metrics" ? shown : fmt::format("{}={}", std::string_view(key), shown);
@@ -334,9 +358,17 @@ void print_deployment(Context& context, const json::value& deployment) {
   sheet.add("Created", fmt::format("{} by {}", text_of(deployment, "createdAt"), text_of(deployment, "createdBy")));
   const auto approver = text_of(deployment, "approvedBy");
   sheet.add("Approved", approver.empty() ? "" : fmt::format("{} by {}", text_of(deployment, "approvedAt"), approver));
+  for (const auto& broken : elements(deployment, "breaksCallers")) sheet.add("Breaks", caller_break(broken));
   sheet.add("Started", text_of(deployment, "startedAt"));
   sheet.add("Ended", text_of(deployment, "completedAt"));
   context.out << sheet.text(colored(context));
+}
+
+void print_warnings(Context& context, const json::value& deployment) {
+  if (context.settings.output != OutputFormat::table) return;
+  for (const auto& warning : elements(deployment, "warnings")) {
+    context.err << fmt::format("warning: {}: {}\n", text_of(warning, "subject"), text_of(warning, "message"));
+  }
 }
 
 }  // namespace hotswap::cli

@@ -26,5 +26,7 @@ namespace hotswap::cli {
 [[nodiscard]] std::string event_line(const json::value& event);
 // What a person wants to know about a deployment.
 void print_deployment(Context& context, const json::value& deployment);
+// What whoever deploys should know, on the error stream; nothing where the output is read by another program.
+void print_warnings(Context& context, const json::value& deployment);
 
 }  // namespace hotswap::cli

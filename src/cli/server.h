@@ -41,6 +41,17 @@ struct ScalingSettings {
   std::string webhook_secret;
 };
 
+// Who is told, and by which server, of what waits for approval; see --help of `hotswap control`.
+struct MailSettings {
+  std::string smtp_url;  // empty = nobody is
+  std::string from;
+  std::vector<std::string> approvers;
+  std::string user;
+  std::string password;
+  std::string ca_file;
+  bool plain = false;  // without TLS
+};
+
 struct ControlSettings {
   std::string store;  // empty = SQLite in the data folder
   std::string api = "127.0.0.1:8080";
@@ -54,6 +65,7 @@ struct ControlSettings {
   int deployments_per_hour = limits::kDeploymentsPerHour;  // 0 = no limit
   std::int64_t credential_life = 86'400;                   // seconds
   ScalingSettings scaling;
+  MailSettings mail;
   std::string prometheus_url;  // http; empty = the queries of analyses have no value
 };
 

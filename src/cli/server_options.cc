@@ -80,6 +80,41 @@ void add_scaling_options(CLI::App& command, ScalingSettings& settings) {
       ->group(kScaling);
 }
 
+void add_mail_options(CLI::App& command, MailSettings& settings) {
+  constexpr const char* kMail = "Mail";
+  auto* url =
+      command
+          .add_option("--smtp-url", settings.smtp_url,
+                      "Tells --approvers-mail of what waits for approval, and of what became of it: smtp://HOST:PORT "
+                      "(with STARTTLS) or smtps://HOST:PORT")
+          ->type_name("URL")
+          ->group(kMail);
+  command.add_option("--smtp-from", settings.from, "Address of the sender")
+      ->type_name("ADDRESS")
+      ->group(kMail)
+      ->needs(url);
+  command.add_option("--approvers-mail", settings.approvers, "Addresses of those who approve (repeatable)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("ADDRESS,…")
+      ->group(kMail)
+      ->needs(url);
+  command.add_option("--smtp-user", settings.user, "User at the server")->type_name("USER")->group(kMail)->needs(url);
+  command
+      .add_option("--smtp-password", settings.password, "Password there. $HOTSWAP_SMTP_PASSWORD does the same, unseen")
+      ->envname("HOTSWAP_SMTP_PASSWORD")
+      ->type_name("PASSWORD")
+      ->group(kMail);
+  command.add_option("--smtp-ca", settings.ca_file, "Certificates to trust, PEM, in place of the system's")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE")
+      ->group(kMail)
+      ->needs(url);
+  command.add_flag("--smtp-plain", settings.plain, "Without TLS, for a server on the same machine or network")
+      ->group(kMail)
+      ->needs(url);
+}
+
 }  // namespace
 
 void add_control_options(CLI::App& command, ControlSettings& settings) {
@@ -127,6 +162,7 @@ void add_control_options(CLI::App& command, ControlSettings& settings) {
                   "Prometheus server that answers the queries of analyses, such as http://127.0.0.1:9090")
       ->type_name("URL");
   add_scaling_options(command, settings.scaling);
+  add_mail_options(command, settings.mail);
 }
 
 void add_node_options(CLI::App& command, NodeSettings& settings) {

@@ -127,6 +127,40 @@ Result<> apply_scaling(const ScalingSettings& settings, control::Options& option
   return {};
 }
 
+// A setting's option by the name of the field that is wrong.
+std::string_view option_of(std::string_view field) {
+  if (field == "url") return "--smtp-url";
+  if (field == "plain") return "--smtp-plain";
+  return "--smtp-user";
+}
+
+Result<> apply_mail(const MailSettings& settings, control::Options& options) {
+  if (settings.smtp_url.empty()) return {};
+  auto& smtp = options.mail.smtp;
+  smtp = {.url = settings.smtp_url,
+          .from = settings.from,
+          .user = settings.user,
+          // The environment may hold one for whoever needs it.
+          .password = settings.user.empty() ? std::string() : settings.password,
+          .plain = settings.plain,
+          .ca_file = settings.ca_file,
+          .timeout = kMailTimeout};
+  if (const auto checked = net::check(smtp); !checked) {
+    const auto& [field, message] = checked.error().fields.front();
+    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option_of(field), message));
+  }
+  if (!is_mail_address(settings.from)) return fail(ErrorKind::kInvalid, "--smtp-from: must be an address");
+  if (settings.approvers.empty() || settings.approvers.size() > kMailRecipients) {
+    return fail(ErrorKind::kInvalid, fmt::format("--approvers-mail: 1 to {} addresses are needed", kMailRecipients));
+  }
+  for (const auto& address : settings.approvers) {
+    if (is_mail_address(address)) continue;
+    return fail(ErrorKind::kInvalid, fmt::format("--approvers-mail: \"{}\" is no address", address));
+  }
+  options.mail.approvers = settings.approvers;
+  return {};
+}
+
 std::vector<std::string> capabilities(const EngineOffers& offers) {
   // Core modules import "wasi_snapshot_preview1#fd_write": the interface is what stands before the '#'.
   std::vector<std::string> all = offers.component;
@@ -231,6 +265,7 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
   }
   options.prometheus_url = settings.prometheus_url;
   HS_CHECK(apply_scaling(settings.scaling, options));
+  HS_CHECK(apply_mail(settings.mail, options));
   options.scaling.on_decision = std::move(on_scaling);
   app.emplace(ground.threads.at(0).get_executor(), std::move(options),
               control::Parts{.store = *store,

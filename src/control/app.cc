@@ -8,6 +8,7 @@
 #include "control/driver.h"
 #include "control/fleet.h"
 #include "control/interfaces.h"
+#include "control/mailer.h"
 #include "control/publication.h"
 #include "control/registry.h"
 #include "control/scaler.h"
@@ -59,8 +60,19 @@ struct App::Wiring {
                      reported};
   Fleet fleet{home.executor(), options, publication, nodes, reported, parts.clock, parts.metrics};
   std::unique_ptr<Prometheus> prometheus = prometheus_of(home.executor(), options);
-  Interfaces interfaces{
-      options, {.store = parts.store, .blobs = parts.blobs, .inspector = parts.inspector, .clock = parts.clock}};
+  Mailer mailer{home.executor(),
+                options.mail,
+                {.store = parts.store,
+                 .pool = parts.pool,
+                 .clock = parts.clock,
+                 .random = parts.random,
+                 .metrics = parts.metrics}};
+  Interfaces interfaces{options,
+                        {.store = parts.store,
+                         .blobs = parts.blobs,
+                         .inspector = parts.inspector,
+                         .clock = parts.clock,
+                         .mailer = mailer}};
   Driver driver{home.executor(),
                 options,
                 {.store = parts.store,
@@ -70,6 +82,7 @@ struct App::Wiring {
                  .tracer = parts.tracer,
                  .metrics = parts.metrics,
                  .interfaces = interfaces,
+                 .mailer = mailer,
                  .prometheus = prometheus.get()},
                 publication,
                 fleet,
@@ -138,6 +151,7 @@ struct App::Wiring {
     begin(fleet.watch());
     begin(scaler.run());
     begin(webhook.run());
+    begin(mailer.run());
     co_return Result<>{};
   }
 
@@ -147,6 +161,7 @@ struct App::Wiring {
     driver.stop();
     scaler.stop();
     webhook.stop();
+    mailer.stop();
     while (loops > 0) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
     co_await home.alone();
   }

@@ -107,7 +107,14 @@ class FakeInspector final : public Inspector {
   compat::WitResult<compat::Wit> parse(const std::vector<compat::WitPackage>& packages) override {
     return wasm::parse_wit(packages);
   }
-  Result<compat::Wit> decode(std::string_view component) override { return wasm::decode_wit(component); }
+  Result<compat::Wit> decode(std::string_view component) override {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto own = components_.find(std::string(component));
+      if (own != components_.end()) return own->second;
+    }
+    return wasm::decode_wit(component);
+  }
   compat::WitResult<compat::CoreWorld> core_world(const std::vector<compat::WitPackage>& packages,
                                                   std::string_view world) override {
     return wasm::core_world(packages, world);
@@ -117,6 +124,38 @@ class FakeInspector final : public Inspector {
   void set(ModuleDescription description) {
     const std::lock_guard lock(mutex_);
     description_ = std::move(description);
+  }
+  // Makes a component for the body of this world, in WIT, whose packages are given beside it; returns its bytes.
+  std::string make_component(const std::string& world, const std::vector<std::string>& packages) {
+    std::vector<compat::WitPackage> all{{{"world.wit", "package root:component;\nworld root {\n" + world + "\n}\n"}}};
+    for (const auto& package : packages) all.push_back({{"package.wit", package}});
+    auto wit = wasm::parse_wit(all);
+    if (!wit) throw std::runtime_error(wit.error().message);
+    wit->component = true;
+    wit->world = compat::find_world(*wit, "root").value();
+    ModuleDescription description;
+    description.kind = "component";
+    description.wasi = "0.2";
+    const auto name_of = [&wit](const compat::WorldItem& item) {
+      if (!item.interface) return item.name;
+      const auto& interface = wit->interfaces[*item.interface];
+      return compat::path_of(*wit, interface) + '@' + wit->packages[*interface.package].version;
+    };
+    for (const auto& item : wit->worlds[*wit->world].imports) {
+      description.imports.push_back({.name = name_of(item), .kind = item.interface ? "instance" : "func"});
+    }
+    for (const auto& item : wit->worlds[*wit->world].exports) {
+      if (!item.interface) continue;
+      for (const auto& function : wit->interfaces[*item.interface].functions) {
+        description.exports.push_back({name_of(item) + '#' + function.name, "func", {}, {}});
+      }
+    }
+    std::string bytes = std::string("\0asm\x0d\0\x01\0", 8) + world + std::to_string(packages.size());
+    for (const auto& package : packages) bytes += package;
+    set(bytes, std::move(description));
+    const std::lock_guard lock(mutex_);
+    components_.insert_or_assign(bytes, *std::move(wit));
+    return bytes;
   }
   // Of these bytes alone.
   void set(std::string bytes, ModuleDescription description) {
@@ -135,6 +174,7 @@ class FakeInspector final : public Inspector {
   std::mutex mutex_;
   ModuleDescription description_ = adder();
   std::map<std::string, ModuleDescription> own_;
+  std::map<std::string, compat::Wit> components_;
   EngineOffers offers_{.core = {"wasi_snapshot_preview1#fd_write"}, .component = {"wasi:io/streams@0.2.12"}};
 };
 

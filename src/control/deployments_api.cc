@@ -108,8 +108,9 @@ Task<Result<>> DeploymentsApi::execute(net::Exchange& exchange, const Principal&
 }
 
 Task<Result<>> DeploymentsApi::approve(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_CHECK(co_await expect_nothing(exchange));
-  co_return co_await carry_out(exchange, parts_.driver.approve(principal, id_of(exchange), operation_trace(exchange)));
+  HS_CO_TRY(const auto request, co_await read_optional<ApprovalRequest>(exchange));
+  co_return co_await carry_out(exchange,
+                               parts_.driver.approve(principal, id_of(exchange), request, operation_trace(exchange)));
 }
 
 Task<Result<>> DeploymentsApi::carry_out(net::Exchange& exchange, Task<Result<Deployment>> verb) {

@@ -18,6 +18,8 @@ std::string_view event_message(EventType type) {
       return "deployment created";
     case EventType::DeploymentApproved:
       return "deployment approved";
+    case EventType::DeploymentStopped:
+      return "deployment stopped: it breaks callers";
     case EventType::DeploymentQueued:
       return "deployment queued";
     case EventType::DeploymentStarted:
@@ -296,7 +298,11 @@ Task<bool> Driver::start_queued() {
     if (stored.deployment.status != DeploymentStatus::Pending || !stored.deployment.queuedAt) continue;
     if (ahead(stored.tenant, stored.deployment) != nullptr) continue;
     const TraceContext trace = found->second.trace;
-    const auto begun = co_await begin(stored, "system", trace);
+    // Whoever went first may have left another version in place.
+    const auto fits = co_await check_callers(stored, cause("system", trace));
+    if (stored.deployment.status == DeploymentStatus::Pending && !stored.deployment.queuedAt) continue;
+    Result<Deployment> begun = std::unexpected(fits ? Error{} : fits.error());
+    if (fits) begun = co_await begin(stored, "system", trace);
     if (begun) continue;
     // Nodes and the store may come back; what else is wrong stays wrong.
     if (begun.error().kind == ErrorKind::kUnavailable) {
@@ -324,6 +330,7 @@ Task<Result<>> Driver::save(TenantDeployment& stored, const Transition& transiti
   stored.revision = applied->revision;
   log_events(applied->events, stored.deployment);
   events_.notify();
+  if (!transition.change.mails.empty()) parts_.mailer.notify();
   co_return Result<>{};
 }
 

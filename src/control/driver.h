@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "control/fleet.h"
 #include "control/interfaces.h"
+#include "control/mailer.h"
 #include "control/prometheus.h"
 #include "control/publication.h"
 #include "control/settings.h"
@@ -34,6 +35,7 @@ class Driver {
     Tracer& tracer;
     Metrics& metrics;
     Interfaces& interfaces;
+    Mailer& mailer;
     Prometheus* prometheus = nullptr;  // answers the queries of analyses
   };
   Driver(asio::any_io_executor home, const Options& options, Parts parts, Publication& publication, Fleet& fleet,
@@ -47,8 +49,8 @@ class Driver {
 
   // ---- what callers ask for. Each is durable when it returns.
   Task<Result<Deployment>> create(Principal principal, DeploymentRequest request, TraceContext trace);
-  // An approved deployment stays as it is.
-  Task<Result<Deployment>> approve(Principal principal, DeploymentId id, TraceContext trace);
+  // An approved deployment stays as it is. kConflict where what breaks callers is not what the request says.
+  Task<Result<Deployment>> approve(Principal principal, DeploymentId id, ApprovalRequest request, TraceContext trace);
   struct Executed {
     Deployment deployment;
     bool started = false;  // by this call
@@ -122,9 +124,15 @@ class Driver {
                                               std::vector<rollout::TargetNode> nodes) const;
   [[nodiscard]] Result<> check_running() const;
   [[nodiscard]] Result<> check_approved(const Principal& principal, const Deployment& deployment) const;
-  Task<Result<std::vector<FieldError>>> broken_callers(TenantId tenant, Deployment deployment);
-  // kConflict with the whole list where callers break and no Admin has approved that.
-  Task<Result<>> check_callers(TenantDeployment stored);
+  Task<Result<std::vector<CallerBreak>>> broken_callers(TenantId tenant, Deployment deployment);
+  // kConflict with what breaks callers as things stand and was not approved. The deployment then waits for an approval
+  // of all that breaks.
+  Task<Result<>> check_callers(TenantDeployment& stored, Cause cause);
+  Task<Result<>> warn_of_deprecated(TenantId tenant, Deployment& deployment, const Module& module);
+  // kUnprocessable, naming every node that lacks something that the module needs, and what.
+  [[nodiscard]] Result<> check_capabilities(const Deployment& deployment, const Module& module,
+                                            const std::vector<rollout::TargetNode>& nodes) const;
+  [[nodiscard]] bool in_production(const Deployment& deployment) const;
   [[nodiscard]] Result<> check_bindings(const TenantId& tenant, const Deployment& deployment) const;
   [[nodiscard]] Result<> check_alone(const TenantId& tenant, const Deployment& deployment) const;
   // Whoever must end before this one starts; nullptr where it may start.

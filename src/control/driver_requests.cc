@@ -3,10 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "base/log.h"
+#include "control/approval_mail.h"
 #include "control/driver.h"
 #include "model/approval.h"
 
@@ -22,13 +21,6 @@ std::string listed(const std::vector<Id<Tag>>& ids) {
 
 bool overlap(const std::vector<Region>& a, const std::vector<Region>& b) {
   return std::ranges::any_of(a, [&b](const Region& region) { return std::ranges::find(b, region) != b.end(); });
-}
-
-bool in_production(const Options& options, const std::vector<Region>& regions) {
-  return std::ranges::any_of(options.regions, [&regions](const RegionSetting& setting) {
-    return setting.environment == Environment::production &&
-           std::ranges::find(regions, setting.region) != regions.end();
-  });
 }
 
 // A module that is locked to some regions is deployed to no other; "all" then means those of all that it may run in.
@@ -201,7 +193,7 @@ Result<> Driver::check_running() const {
 }
 
 Result<> Driver::check_approved(const Principal& principal, const Deployment& deployment) const {
-  if (!in_production(options_, deployment.targetRegions)) return {};
+  if (!in_production(deployment)) return {};
   if (principal.role != Role::Admin) {
     return fail(ErrorKind::kForbidden, "a deployment to production is executed by an Admin");
   }
@@ -307,41 +299,6 @@ Task<Result<>> Driver::check_rate() {
                              count));
 }
 
-// What breaks callers of the versions that the target routes have now; one entry for each change.
-Task<Result<std::vector<FieldError>>> Driver::broken_callers(TenantId tenant, Deployment deployment) {
-  std::map<ModuleId, std::vector<std::string_view>> in_place;
-  for (const auto& region : deployment.targetRegions) {
-    const auto* routed = publication_.route(tenant, deployment.moduleName, region);
-    if (routed == nullptr) continue;
-    for (const auto& version : routed->route.versions) in_place[version.moduleId].push_back(region.str());
-  }
-  in_place.erase(deployment.moduleId);
-  std::vector<FieldError> list;
-  for (const auto& [before, regions] : in_place) {
-    HS_CO_TRY(const auto changes, co_await parts_.pool.run([&] {
-      return parts_.interfaces.broken_callers(tenant, before, deployment.moduleId);
-    }));
-    for (const auto& change : changes) {
-      list.push_back(
-          {"moduleId",
-           fmt::format("{}: was {}, is {} ({} in {})", change.path, change.was.empty() ? "nothing" : change.was,
-                       change.is.empty() ? "gone" : change.is, before.str(), fmt::join(regions, ", "))});
-    }
-  }
-  co_return list;
-}
-
-Task<Result<>> Driver::check_callers(TenantDeployment stored) {
-  if (stored.deployment.approvedBy) co_return Result<>{};
-  HS_CO_TRY(auto list, co_await broken_callers(stored.tenant, stored.deployment));
-  if (list.empty()) co_return Result<>{};
-  co_return fail(ErrorKind::kConflict,
-                 fmt::format("deployment {0} breaks those who call the version in place: an Admin approves it with "
-                             "POST /api/v1/wasm/deployments/{0}/approve",
-                             stored.deployment.deploymentId.str()),
-                 std::move(list));
-}
-
 Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest request, TraceContext trace) {
   Span span = parts_.tracer.start("wasm.deployment.create", trace);
   span.attribute("moduleId", request.moduleId.str());
@@ -356,17 +313,18 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
   HS_CO_CHECK(co_await check_rate());
   // Planned again when it is executed; here so that whoever approves sees what would happen now.
   if (auto nodes = targets(principal.tenant, deployment)) {
+    HS_CO_CHECK(check_capabilities(deployment, module, *nodes));
     auto plan = rollout::plan(deployment.strategy, plan_input(principal.tenant, deployment, std::move(*nodes)));
     if (plan) deployment.plan = *std::move(plan);
   }
   span.attribute("deploymentId", deployment.deploymentId.str());
   // For whoever is to approve it.
-  HS_CO_TRY(const auto breaking, co_await broken_callers(principal.tenant, deployment));
+  HS_CO_TRY(deployment.breaksCallers, co_await broken_callers(principal.tenant, deployment));
+  HS_CO_CHECK(co_await warn_of_deprecated(principal.tenant, deployment, module));
+  const bool production = in_production(deployment);
   auto transition = created(principal.tenant, std::move(deployment), cause(principal.user, trace));
-  if (!breaking.empty()) {
-    json::array list;
-    for (const auto& [field, message] : breaking) list.emplace_back(message);
-    transition.change.events.front().detail.as_object()["breaksCallers"] = std::move(list);
+  if (production || !transition.deployment().breaksCallers.empty()) {
+    transition.change.mails = asking(options_.mail, transition.deployment(), production, transition.cause.at);
   }
   Unfinished rollout;
   HS_CO_CHECK(co_await save(rollout.stored, transition));
@@ -376,7 +334,8 @@ Task<Result<Deployment>> Driver::create(Principal principal, DeploymentRequest r
   co_return made;
 }
 
-Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, TraceContext trace) {
+Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, ApprovalRequest request,
+                                         TraceContext trace) {
   const auto turn = co_await turnstile_.enter();
   HS_CO_CHECK(check_running());
   HS_CO_TRY(TenantDeployment stored, co_await find(principal.tenant, id));
@@ -386,7 +345,16 @@ Task<Result<Deployment>> Driver::approve(Principal principal, DeploymentId id, T
                                                      enum_name(stored.deployment.status)));
   }
   HS_CO_CHECK(may_approve(principal, "a deployment", stored.deployment.createdBy, options_.single_user));
-  HS_CO_CHECK(co_await save(stored, approved(stored, cause(principal.user, trace))));
+  if (request.breaksCallers && *request.breaksCallers != stored.deployment.breaksCallers) {
+    co_return fail(
+        ErrorKind::kConflict,
+        fmt::format("what deployment {0} breaks is not what the request says any more: look at it again (GET "
+                    "/api/v1/wasm/deployments/{0})",
+                    id.str()));
+  }
+  auto transition = approved(stored, cause(principal.user, trace));
+  transition.change.mails = decided(options_.mail, transition.deployment(), transition.cause.at);
+  HS_CO_CHECK(co_await save(stored, transition));
   if (const auto found = unfinished_.find(id); found != unfinished_.end()) found->second.stored = stored;
   co_return stored.deployment;
 }
@@ -407,7 +375,7 @@ Task<Result<Driver::Executed>> Driver::execute(Principal principal, DeploymentId
                                                      id.str(), enum_name(deployment.status)));
   }
   HS_CO_CHECK(check_approved(principal, deployment));
-  HS_CO_CHECK(co_await check_callers(stored));
+  HS_CO_CHECK(co_await check_callers(stored, cause(principal.user, trace)));
   if (const Deployment* first = ahead(stored.tenant, deployment)) {
     if (deployment.onConflict == OnConflict::refuse) {
       HS_CO_CHECK(check_alone(stored.tenant, deployment));
@@ -433,6 +401,8 @@ Task<Result<Deployment>> Driver::begin(TenantDeployment stored, std::string by, 
   HS_CO_CHECK(check_room(tenant, deployment));
   if (module.httpHandler) HS_CO_CHECK(check_bindings(tenant, deployment));
   HS_CO_TRY(auto nodes, targets(tenant, deployment));
+  HS_CO_CHECK(check_capabilities(deployment, module, nodes));
+  HS_CO_CHECK(co_await warn_of_deprecated(tenant, deployment, module));
   HS_CO_TRY(deployment.plan, rollout::plan(deployment.strategy, plan_input(tenant, deployment, std::move(nodes))));
 
   // A deployment that failed on its way left routes of its own: those before it stay what it returns to.

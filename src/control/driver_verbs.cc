@@ -58,6 +58,7 @@ Task<Result<Deployment>> Driver::retry(Principal principal, DeploymentId id, Tra
   HS_CO_CHECK(check_approved(principal, stored.deployment));
   HS_CO_CHECK(check_alone(stored.tenant, stored.deployment));
   HS_CO_CHECK(check_retry(stored));
+  HS_CO_CHECK(co_await check_callers(stored, cause(principal.user, trace)));
   co_return co_await begin(std::move(stored), principal.user, trace);
 }
 

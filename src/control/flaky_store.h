@@ -93,9 +93,13 @@ class FlakyStore final : public Store {
   Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override {
     return store_->all_interfaces(tenant);
   }
-  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override {
-    return store_->change_interface(tenant, changed);
+  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed,
+                            const std::vector<Mail>& mails) override {
+    return store_->change_interface(tenant, changed, mails);
   }
+  Result<std::optional<QueuedMail>> next_mail() override { return store_->next_mail(); }
+  Result<> drop_mail(std::int64_t sequence) override { return store_->drop_mail(sequence); }
+  Result<> postpone_mail(std::int64_t sequence, TimePoint due) override { return store_->postpone_mail(sequence, due); }
   Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override {
     return store_->put_platform_interfaces(interfaces);
   }

@@ -98,6 +98,8 @@ class Fleet {
   [[nodiscard]] std::optional<rollout::TargetNode> node(const NodeId& id) const;
   // nullopt where the node is not known.
   [[nodiscard]] std::optional<NodeCondition> condition(const NodeId& id) const;
+  // See hotswap::lacking; nothing is known to lack of a node that never registered.
+  [[nodiscard]] std::vector<std::string> lacking(const NodeId& id, const Module& module) const;
   [[nodiscard]] std::vector<NodeId> known() const;
   [[nodiscard]] std::vector<NodeStatus> status(const TenantId& tenant) const;
   [[nodiscard]] Result<NodeStatus> status(const TenantId& tenant, const NodeId& id) const;

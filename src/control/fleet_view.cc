@@ -60,6 +60,11 @@ std::optional<NodeCondition> Fleet::condition(const NodeId& id) const {
   return condition(found->second);
 }
 
+std::vector<std::string> Fleet::lacking(const NodeId& id, const Module& module) const {
+  const NodeRecord* record = registry_.find(id);
+  return record == nullptr ? std::vector<std::string>() : hotswap::lacking(record->node, module);
+}
+
 std::vector<NodeId> Fleet::known() const {
   std::vector<NodeId> ids;
   for (const auto& [id, node] : nodes_) ids.push_back(id);

@@ -6,15 +6,13 @@
 
 #include "compat/compare.h"
 #include "compat/pairing.h"
+#include "control/approval_mail.h"
 
 namespace hotswap::control {
 namespace {
 
 constexpr std::string_view kPlatformUser = "platform";
-constexpr std::string_view kComponentMagic("\0asm\x0d\0\x01\0", 8);
 constexpr std::string_view kPreview1Version = "0.1.0";
-
-bool is_component(std::string_view binary) { return binary.starts_with(kComponentMagic); }
 
 std::string with_version(const std::string& path, const std::string& version) {
   return version.empty() ? path : path + '@' + version;
@@ -53,30 +51,6 @@ WasiInterface platform_interface(InterfaceText text, TimePoint now) {
   interface.approvedBy = kPlatformUser;
   return interface;
 }
-
-// "acme:base@1.0.0 is deprecated: too small; see https://acme.example/2"
-std::string deprecation_of(const WasiInterface& interface) {
-  std::string text =
-      fmt::format("{} is deprecated: {}", interface.interfaceId.str(), interface.deprecationReason.value_or(""));
-  if (interface.migrationGuide) text += "; see " + *interface.migrationGuide;
-  if (interface.sunsetAt) text += "; it is to be gone at " + to_rfc3339(*interface.sunsetAt);
-  return text;
-}
-
-// "export acme:shop/api@1.0.0 is not as acme:shop@1.0.0 has it: api.find: was func() -> u32, is func()"
-std::string difference(const compat::CheckedItem& item, std::string_view role) {
-  std::string text = fmt::format("{} {}", role, item.name);
-  text += item.by.empty() ? " does not fit" : fmt::format(" is not as {} has it", item.by);
-  if (!item.detail.empty()) text += ": " + item.detail;
-  for (const auto& change : item.changes) {
-    text += fmt::format("; {}: {}, where {} is meant", change.path, change.is.empty() ? "nothing" : change.is,
-                        change.was.empty() ? "nothing" : change.was);
-  }
-  return text;
-}
-
-// Without its version: "acme:shop/service".
-std::string path_without_version(const std::string& id) { return id.substr(0, id.find('@')); }
 
 }  // namespace
 
@@ -197,10 +171,12 @@ Result<WasiInterface> Interfaces::show(const Principal& principal, const Interfa
   return std::move(stored.interface);
 }
 
-Result<WasiInterface> Interfaces::keep(const Principal& principal, StoredInterface stored, WasiInterface changed) {
+Result<WasiInterface> Interfaces::keep(const Principal& principal, StoredInterface stored, WasiInterface changed,
+                                       const std::vector<Mail>& mails) {
   if (changed == stored.interface) return changed;
   stored.interface = changed;
-  HS_CHECK(parts_.store.change_interface(principal.tenant, stored));
+  HS_CHECK(parts_.store.change_interface(principal.tenant, stored, mails));
+  if (!mails.empty()) parts_.mailer.notify();
   return changed;
 }
 
@@ -212,13 +188,16 @@ Result<WasiInterface> Interfaces::submit(const Principal& principal, const Inter
   HS_TRY(const auto now, validate(principal, id));
   if (!now.valid) return fail(ErrorKind::kConflict, "the interface is not valid as things stand", now.errors);
   changed.breaking = now.breaking;
-  return keep(principal, std::move(stored), std::move(changed));
+  const bool waits = changed.status == InterfaceStatus::PendingApproval;
+  const auto mails = waits ? asking(options_.mail, changed, parts_.clock.now()) : std::vector<Mail>();
+  return keep(principal, std::move(stored), std::move(changed), mails);
 }
 
 Result<WasiInterface> Interfaces::approve(const Principal& principal, const InterfaceId& id) {
   HS_TRY(auto stored, find(principal, id));
   HS_TRY(auto changed, approved(stored.interface, principal, options_.single_user, parts_.clock.now()));
-  return keep(principal, std::move(stored), std::move(changed));
+  const auto mails = decided(options_.mail, changed, parts_.clock.now());
+  return keep(principal, std::move(stored), std::move(changed), mails);
 }
 
 Result<WasiInterface> Interfaces::reject(const Principal& principal, const InterfaceId& id,
@@ -226,7 +205,8 @@ Result<WasiInterface> Interfaces::reject(const Principal& principal, const Inter
   if (auto errors = hotswap::validate(rejection); !errors.empty()) return fail_fields(std::move(errors));
   HS_TRY(auto stored, find(principal, id));
   HS_TRY(auto changed, rejected(stored.interface, principal, rejection.reason, parts_.clock.now()));
-  return keep(principal, std::move(stored), std::move(changed));
+  const auto mails = decided(options_.mail, changed, parts_.clock.now());
+  return keep(principal, std::move(stored), std::move(changed), mails);
 }
 
 Result<WasiInterface> Interfaces::deprecate(const Principal& principal, const InterfaceId& id,
@@ -235,7 +215,7 @@ Result<WasiInterface> Interfaces::deprecate(const Principal& principal, const In
   if (auto errors = hotswap::validate(deprecation, now); !errors.empty()) return fail_fields(std::move(errors));
   HS_TRY(auto stored, find(principal, id));
   HS_TRY(auto changed, deprecated(stored.interface, principal, deprecation, now));
-  return keep(principal, std::move(stored), std::move(changed));
+  return keep(principal, std::move(stored), std::move(changed), {});
 }
 
 Result<InterfaceValidation> Interfaces::validate(const Principal& principal, const InterfaceId& id) {
@@ -285,96 +265,6 @@ Result<json::value> Interfaces::diff(const Principal& principal, const Interface
   }
   HS_TRY(const auto comparison, compat::compare(*old_wit.wit, *new_wit.wit));
   return compat::document_of(comparison, compat::judge(comparison, mode.value_or(after->interface.compatibility)));
-}
-
-Result<compat::Conformance> Interfaces::check(const Principal& principal, std::string_view binary,
-                                              const std::optional<std::string>& world) {
-  HS_TRY(const auto offers, packages_.offers(principal.tenant));
-  std::optional<Resolved> claimed;
-  if (world) {
-    const auto stored = find(principal, InterfaceId(*world));
-    if (!stored) return fail_fields({{"world", stored.error().detail}});
-    HS_TRY(claimed, packages_.resolve(principal.tenant, stored->interface));
-  }
-  const std::string path = path_without_version(world.value_or(""));
-  std::uint32_t at = 0;
-  if (claimed) {
-    const auto found = compat::find_world(*claimed->wit, path);
-    if (!found) return fail_fields({{"world", found.error().detail}});
-    at = *found;
-  }
-  if (is_component(binary)) {
-    HS_TRY(const auto component, parts_.inspector.decode(binary));
-    std::optional<compat::Claim> claim;
-    if (claimed) claim.emplace(*claimed->wit, at);
-    return compat::check_component(component, offers, claim);
-  }
-  HS_TRY(const auto description, parts_.inspector.describe(binary));
-  std::optional<compat::CoreWorld> claim;
-  if (claimed) {
-    auto functions = parts_.inspector.core_world(claimed->packages, claimed->wit->worlds[at].name);
-    if (!functions) return fail_fields({{"world", functions.error().message}});
-    claim = *std::move(functions);
-  }
-  return compat::check_core(description, offers, claim);
-}
-
-Result<std::vector<ScanFinding>> Interfaces::admit(const Principal& principal, std::string_view binary) {
-  HS_TRY(const auto conformance, check(principal, binary, std::nullopt));
-  HS_TRY(const auto known, parts_.store.all_interfaces(principal.tenant));
-  std::vector<ScanFinding> findings;
-  std::vector<FieldError> errors;
-  const auto look = [&](const std::vector<compat::CheckedItem>& items, std::string_view role) {
-    for (const auto& item : items) {
-      if (item.fit == compat::Fit::Differs || item.fit == compat::Fit::Missing) {
-        errors.push_back({"binary", difference(item, role)});
-      }
-      const auto one = std::ranges::find(known, InterfaceId(item.by), &WasiInterface::interfaceId);
-      if (one == known.end() || one->status != InterfaceStatus::Deprecated) continue;
-      findings.push_back({"deprecated-interface", item.name, deprecation_of(*one)});
-    }
-  };
-  look(conformance.imports, "import");
-  look(conformance.exports, "export");
-  if (errors.empty()) return findings;
-  return fail(ErrorKind::kUnprocessable, "the module does not conform to the interfaces that it uses",
-              std::move(errors));
-}
-
-Result<std::vector<compat::Change>> Interfaces::broken_callers(const TenantId& tenant, const ModuleId& before,
-                                                               const ModuleId& after) {
-  HS_TRY(const auto old_module, parts_.store.module(tenant, before));
-  HS_TRY(const auto new_module, parts_.store.module(tenant, after));
-  if (old_module.checksum == new_module.checksum) return std::vector<compat::Change>{};
-  HS_TRY(const auto old_binary, parts_.blobs.get(old_module.checksum));
-  HS_TRY(const auto new_binary, parts_.blobs.get(new_module.checksum));
-  const bool was_component = is_component(old_binary);
-  compat::Comparison comparison = compat::kind_changed(enum_name(old_module.kind), enum_name(new_module.kind));
-  if (was_component != is_component(new_binary)) {
-    // Nothing of the one is in the other.
-  } else if (was_component) {
-    HS_TRY(const auto old_wit, parts_.inspector.decode(old_binary));
-    HS_TRY(const auto new_wit, parts_.inspector.decode(new_binary));
-    HS_TRY(comparison, compat::compare(old_wit, new_wit));
-  } else {
-    HS_TRY(const auto old_description, parts_.inspector.describe(old_binary));
-    HS_TRY(const auto new_description, parts_.inspector.describe(new_binary));
-    comparison = compat::compare_core(old_description, new_description);
-    // Of a core module, functions alone are called through a route.
-    std::erase_if(comparison.changes, [](const compat::Change& change) { return !change.was.starts_with("func"); });
-  }
-  std::erase_if(comparison.changes, [](const compat::Change& change) {
-    // What it imports is the node's to offer.
-    return change.modules == compat::ModulesDo::Call || !compat::breaks_callers(change.breaks);
-  });
-  return std::move(comparison.changes);
-}
-
-Result<compat::Conformance> Interfaces::check(const Principal& principal, const ModuleId& module,
-                                              const std::optional<std::string>& world) {
-  HS_TRY(const auto stored, parts_.store.module(principal.tenant, module));
-  HS_TRY(const auto binary, parts_.blobs.get(stored.checksum));
-  return check(principal, binary, world);
 }
 
 }  // namespace hotswap::control

@@ -2,10 +2,19 @@
 // them.
 #pragma once
 
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "blobs/blobs.h"
 #include "compat/verdict.h"
 #include "control/interface_packages.h"
+#include "control/mailer.h"
 #include "control/settings.h"
+#include "model/deployment.h"
 #include "model/interface.h"
 
 namespace hotswap::control {
@@ -27,6 +36,7 @@ class Interfaces {
     BlobStore& blobs;
     Inspector& inspector;
     const Clock& clock;
+    Mailer& mailer;
   };
   Interfaces(const Options& options, Parts parts)
       : options_(options), parts_(parts), packages_(parts.store, parts.inspector) {}
@@ -48,16 +58,21 @@ class Interfaces {
   Result<json::value> diff(const Principal& principal, const InterfaceId& from, const InterfaceId& to,
                            std::optional<compat::Mode> mode);
   // Whether a module's imports are there, and its exports are what the registry says of them; with `world`, whether it
-  // is what that world asks for.
+  // is what that world asks for, or exports that interface.
   Result<compat::Conformance> check(const Principal& principal, std::string_view binary,
                                     const std::optional<std::string>& world);
   Result<compat::Conformance> check(const Principal& principal, const ModuleId& module,
                                     const std::optional<std::string>& world);
 
-  // The gate of a module's registration: what it imports has the types that are offered, and what it exports of the
-  // interfaces in force is what they say. kUnprocessable with every item that differs. Otherwise findings: what is
-  // deprecated, with what to do instead.
-  Result<std::vector<ScanFinding>> admit(const Principal& principal, std::string_view binary);
+  // The interfaces in force beside WASI, by their names: a component may import them.
+  Result<std::vector<std::string>> importable(const TenantId& tenant);
+  // The gate of a module's registration: what it imports has the types that are offered, what it exports of the
+  // interfaces in force is what they say, and it is what it claims to be. kUnprocessable with every item that differs.
+  // Otherwise findings: what is deprecated, with what to do instead, and what only some nodes may offer.
+  Result<std::vector<ScanFinding>> admit(const Principal& principal, std::string_view binary,
+                                         const std::vector<std::string>& claims);
+  // What a registered module uses that is deprecated now.
+  Result<std::vector<DeploymentWarning>> deprecated_uses(const TenantId& tenant, const Module& module);
 
   // The gate of a deployment: what breaks those who call `before` when `after` takes its place.
   Result<std::vector<compat::Change>> broken_callers(const TenantId& tenant, const ModuleId& before,
@@ -67,8 +82,32 @@ class Interfaces {
   [[nodiscard]] bool needs_approval() const;
 
  private:
+  // What modules are held against: decoded, or described where they are core modules.
+  struct Subject {
+    std::optional<compat::Wit> component;
+    ModuleDescription core;
+  };
+  // A world that a module is to implement; of an interface, one that exports it alone.
+  struct Claimed {
+    std::string id;
+    std::string path;   // what `wit` calls it
+    std::string world;  // of the main package of `packages`
+    std::shared_ptr<const compat::Wit> wit;
+    std::vector<compat::WitPackage> packages;
+    std::uint32_t index = 0;
+  };
+  Result<Subject> read(std::string_view binary);
+  // The same of a stored one; the latest stay in memory, since nothing of them ever changes.
+  Result<std::shared_ptr<const Subject>> subject(const Digest& digest);
+  Result<Claimed> claimed(const Principal& principal, const std::string& id, bool must_be_in_force);
+  Result<compat::Conformance> hold(const Subject& subject, const compat::Offers& offers, const Claimed* claim);
+  Result<compat::Conformance> check(const Principal& principal, const Subject& subject,
+                                    const std::optional<std::string>& world);
+
   Result<StoredInterface> find(const Principal& principal, const InterfaceId& id);
-  Result<WasiInterface> keep(const Principal& principal, StoredInterface stored, WasiInterface changed);
+  // With the mails that tell of the change.
+  Result<WasiInterface> keep(const Principal& principal, StoredInterface stored, WasiInterface changed,
+                             const std::vector<Mail>& mails);
   Result<WasiInterface> describe(const Principal& principal, const InterfaceRegistration& registration,
                                  const Resolved& resolved);
   Result<std::optional<InterfaceBreak>> breaking(const TenantId& tenant, const WasiInterface& interface,
@@ -77,6 +116,8 @@ class Interfaces {
   const Options& options_;
   Parts parts_;
   InterfacePackages packages_;
+  std::mutex mutex_;
+  std::list<std::pair<Digest, std::shared_ptr<const Subject>>> subjects_;  // the one used last is the first
 };
 
 }  // namespace hotswap::control

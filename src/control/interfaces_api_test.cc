@@ -1,4 +1,4 @@
-#include "control/control_fixture.h"
+#include "control/test_node.h"
 
 namespace hotswap::control {
 namespace {

@@ -63,8 +63,13 @@ Task<Result<Module>> Registry::validate_upload(const Principal& principal, const
   }
   Module module = draft(principal, upload.registration, parts_.clock.now());
   span.attribute("moduleId", module.moduleId.str());
+  module.claims = upload.registration.claims;
+  // What no node of this build offers, other nodes may; deployments name the nodes that do not.
+  EngineOffers offers = parts_.inspector.offers();
+  HS_CO_TRY(const auto more, co_await parts_.pool.run([&] { return parts_.interfaces.importable(principal.tenant); }));
+  offers.component.insert(offers.component.end(), more.begin(), more.end());
   Result<> applied;
-  if (description) applied = apply_description(*description, parts_.inspector.offers(), options_.wasi03, module);
+  if (description) applied = apply_description(*description, offers, options_.wasi03, module);
   if (!errors.empty()) {
     span.fail();
     if (!applied) errors.insert(errors.end(), applied.error().fields.begin(), applied.error().fields.end());
@@ -74,7 +79,7 @@ Task<Result<Module>> Registry::validate_upload(const Principal& principal, const
     span.fail();
     co_return std::unexpected(std::move(applied).error());
   }
-  auto admitted = co_await parts_.pool.run([&] { return parts_.interfaces.admit(principal, bytes); });
+  auto admitted = co_await parts_.pool.run([&] { return parts_.interfaces.admit(principal, bytes, module.claims); });
   if (!admitted) {
     span.fail();
     co_return std::unexpected(std::move(admitted).error());

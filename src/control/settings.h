@@ -10,8 +10,10 @@
 #include "control/environment.h"
 #include "control/liveness.h"
 #include "control/sample_source.h"
+#include "model/mail.h"
 #include "model/principal.h"
 #include "net/http.h"
+#include "net/smtp.h"
 
 namespace hotswap::control {
 
@@ -26,6 +28,14 @@ struct ScalingOptions {
   std::chrono::milliseconds webhook_retry = limits::kWebhookRetry;
   // Called with each decision after it was stored. Must return at once.
   std::function<void(const ScalingEvent&)> on_decision{};
+};
+
+// Who is told of what waits for approval, and of what became of it.
+struct MailOptions {
+  net::SmtpOptions smtp{};  // without a URL nothing is sent
+  std::vector<std::string> approvers{};
+  std::chrono::milliseconds retry = kMailRetry;
+  [[nodiscard]] bool enabled() const { return !smtp.url.empty(); }
 };
 
 struct Options {
@@ -52,6 +62,7 @@ struct Options {
   // What an analysis looks at. Absent: what the nodes report.
   SampleSource samples{};
   ScalingOptions scaling{};
+  MailOptions mail{};
   // Of a Prometheus server, http only, which is asked the queries of an analysis; empty: they have no value.
   std::string prometheus_url{};
   std::size_t download_threads = 4;  // binaries being sent at once; others wait

@@ -25,6 +25,12 @@ json::object described(const Step& step, int index) {
   return detail;
 }
 
+json::array texts_of(const std::vector<CallerBreak>& breaks) {
+  json::array list;
+  for (const auto& broken : breaks) list.emplace_back(text_of(broken));
+  return list;
+}
+
 void begin_step(Transition& transition, int step) {
   Deployment& deployment = transition.deployment();
   deployment.step = step;
@@ -154,9 +160,12 @@ void Transition::event(EventType type, json::object detail) {
 Transition created(const TenantId& tenant, Deployment deployment, Cause cause) {
   Transition transition({.tenant = tenant, .deployment = std::move(deployment), .revision = 0}, std::move(cause));
   const Deployment& made = transition.deployment();
-  transition.event(EventType::DeploymentCreated, {{"moduleId", made.moduleId.str()},
-                                                  {"strategy", enum_name(made.strategy)},
-                                                  {"targetRegions", to_json(made.targetRegions)}});
+  json::object detail{{"moduleId", made.moduleId.str()},
+                      {"strategy", enum_name(made.strategy)},
+                      {"targetRegions", to_json(made.targetRegions)}};
+  if (!made.breaksCallers.empty()) detail["breaksCallers"] = texts_of(made.breaksCallers);
+  if (!made.warnings.empty()) detail["warnings"] = to_json(made.warnings);
+  transition.event(EventType::DeploymentCreated, std::move(detail));
   return transition;
 }
 
@@ -164,7 +173,24 @@ Transition approved(const TenantDeployment& from, Cause cause) {
   Transition transition(from, std::move(cause));
   transition.deployment().approvedBy = transition.cause.by;
   transition.deployment().approvedAt = transition.cause.at;
-  transition.event(EventType::DeploymentApproved);
+  transition.deployment().approvedBreaks = from.deployment.breaksCallers;
+  json::object detail;
+  if (!from.deployment.breaksCallers.empty()) detail["breaksCallers"] = texts_of(from.deployment.breaksCallers);
+  transition.event(EventType::DeploymentApproved, std::move(detail));
+  return transition;
+}
+
+Transition stopped(const TenantDeployment& from, std::vector<CallerBreak> breaks, const std::vector<CallerBreak>& left,
+                   Cause cause) {
+  Transition transition(from, std::move(cause));
+  Deployment& deployment = transition.deployment();
+  deployment.breaksCallers = std::move(breaks);
+  deployment.approvedBreaks.clear();
+  deployment.approvedBy.reset();
+  deployment.approvedAt.reset();
+  deployment.queuedAt.reset();
+  transition.event(EventType::DeploymentStopped,
+                   {{"breaksCallers", texts_of(deployment.breaksCallers)}, {"notApproved", texts_of(left)}});
   return transition;
 }
 
@@ -194,7 +220,9 @@ Transition started(const TenantDeployment& from, Cause cause) {
     deployment.shadow.reset();
     transition.event(EventType::DeploymentRetried, {{"from", enum_name(from.deployment.status)}});
   }
-  transition.event(EventType::DeploymentStarted, {{"steps", deployment.plan.size()}});
+  json::object detail{{"steps", deployment.plan.size()}};
+  if (!deployment.warnings.empty()) detail["warnings"] = to_json(deployment.warnings);
+  transition.event(EventType::DeploymentStarted, std::move(detail));
   begin_step(transition, 0);
   return transition;
 }

@@ -30,6 +30,9 @@ struct Transition {
 
 [[nodiscard]] Transition created(const TenantId& tenant, Deployment deployment, Cause cause);
 [[nodiscard]] Transition approved(const TenantDeployment& from, Cause cause);
+// What breaks callers is `breaks`, of which `left` was never approved; an earlier approval covers less than that.
+[[nodiscard]] Transition stopped(const TenantDeployment& from, std::vector<CallerBreak> breaks,
+                                 const std::vector<CallerBreak>& left, Cause cause);
 // Executed, and waiting until the route is free.
 [[nodiscard]] Transition queued(const TenantDeployment& from, Cause cause);
 // `deployment.plan` and the routes before are set already. Also what a retry of an ended deployment begins with.

@@ -175,7 +175,7 @@ void put_field(json::object& document, const std::string& name, const std::strin
     json::value& list = child(document, "limits")[name.substr(kLimits.size())];
     if (!list.is_array()) list.emplace_array();
     list.get_array().push_back(json::value(text));
-  } else if (name == "allowedRegions") {
+  } else if (name == "allowedRegions" || name == "claims") {
     json::value& list = document[name];
     if (!list.is_array()) list.emplace_array();
     list.get_array().push_back(json::value(text));

@@ -6,7 +6,7 @@
 //
 // Single fields and query parameters are named by their paths: name, version, description, limits.maxMemoryMB,
 // limits.allowedHosts (repeated for each), limits.environmentVariables.KEY, metadata.KEY,
-// allowedRegions (repeated for each).
+// allowedRegions and claims (repeated for each).
 #pragma once
 
 #include <memory>

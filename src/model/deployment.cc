@@ -1,6 +1,7 @@
 #include "model/deployment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -86,6 +87,30 @@ std::vector<FieldError> validate(const DeploymentRequest& request) {
   rules.add(validate_check(request.healthCheck, "healthCheck"));
   if (request.http) rules.add(validate(*request.http, "http"));
   return rules.take();
+}
+
+std::string text_of(const CallerBreak& broken) {
+  std::vector<std::string_view> regions;
+  for (const auto& region : broken.regions) regions.push_back(region.str());
+  return fmt::format("{}: was {}, is {} ({} in {})", broken.path, broken.was.empty() ? "nothing" : broken.was,
+                     broken.is.empty() ? "gone" : broken.is, broken.inPlace.str(), fmt::join(regions, ", "));
+}
+
+std::vector<CallerBreak> not_approved(const std::vector<CallerBreak>& breaks,
+                                      const std::vector<CallerBreak>& approved) {
+  std::vector<CallerBreak> left;
+  for (const auto& broken : breaks) {
+    const auto covered = [&](const Region& region) {
+      return std::ranges::any_of(approved, [&](const CallerBreak& known) {
+        return known.path == broken.path && known.was == broken.was && known.is == broken.is &&
+               std::ranges::find(known.regions, region) != known.regions.end();
+      });
+    };
+    CallerBreak rest = broken;
+    std::erase_if(rest.regions, covered);
+    if (!rest.regions.empty()) left.push_back(std::move(rest));
+  }
+  return left;
 }
 
 }  // namespace hotswap

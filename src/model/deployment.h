@@ -83,6 +83,33 @@ BOOST_DESCRIBE_STRUCT(Step, (),
 enum class OnConflict { refuse, queue };
 BOOST_DESCRIBE_ENUM(OnConflict, refuse, queue)
 
+// What a deployment breaks for those who call a version that one of its routes has.
+struct CallerBreak {
+  std::string path;             // "acme:shop/api.find"
+  std::string was;              // "func(name: string) -> u32"
+  std::string is;               // empty: gone
+  ModuleId inPlace;             // the version that they call
+  std::vector<Region> regions;  // where it is in place
+  bool operator==(const CallerBreak&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(CallerBreak, (), (path, was, is, inPlace, regions))
+// "acme:shop/api.find: was func(), is gone (shop-v1.0.0 in eu-west)"
+[[nodiscard]] std::string text_of(const CallerBreak& broken);
+// Those that are not among the approved ones. The same change in the same region is the same, whichever version is in
+// place there now; in a region for which nobody approved it, it is another.
+[[nodiscard]] std::vector<CallerBreak> not_approved(const std::vector<CallerBreak>& breaks,
+                                                    const std::vector<CallerBreak>& approved);
+
+// What stops nothing, and what whoever deploys should know.
+struct DeploymentWarning {
+  std::string rule;     // "deprecated-interface"
+  std::string subject;  // "acme:shop/api@1.0.0"
+  std::string message;  // why, what to do instead, until when
+  std::optional<std::string> migrationGuide = {};
+  bool operator==(const DeploymentWarning&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(DeploymentWarning, (), (rule, subject, message, migrationGuide))
+
 struct Deployment {
   DeploymentId deploymentId;
   ModuleId moduleId;
@@ -124,6 +151,10 @@ struct Deployment {
   bool aborting = false;                       // the rest of the plan leads back
   std::optional<ModuleId> rolledBackTo;        // where a rollback named the version
   std::vector<Region> rolledBackRegions = {};  // that returned while others kept the new version
+  // As things stood when it was created, or when somebody tried last to execute it.
+  std::vector<DeploymentWarning> warnings = {};
+  std::vector<CallerBreak> breaksCallers = {};
+  std::vector<CallerBreak> approvedBreaks = {};  // what stood in breaksCallers when it was approved
   bool operator==(const Deployment&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Deployment, (),
@@ -132,7 +163,7 @@ BOOST_DESCRIBE_STRUCT(Deployment, (),
                        completedAt, approvedBy, approvedAt, errorMessage, previousModuleId, autoRollbackEnabled, plan,
                        step, stepStartedAt, routesBefore, regionsWithoutRouteBefore, leftRoutes, analysis, shadow,
                        onConflict, queuedAt, pausedAt, pauseReason, promotedStep, promotedFully, aborting, rolledBackTo,
-                       rolledBackRegions))
+                       rolledBackRegions, warnings, breaksCallers, approvedBreaks))
 
 // What a client states.
 struct DeploymentRequest {
@@ -151,10 +182,17 @@ BOOST_DESCRIBE_STRUCT(DeploymentRequest, (),
                        autoRollbackEnabled, onConflict))
 [[nodiscard]] std::vector<FieldError> validate(const DeploymentRequest& request);
 
+// What whoever approves has seen. Absent members: whatever stands there now.
+struct ApprovalRequest {
+  std::optional<std::vector<CallerBreak>> breaksCallers = {};
+};
+BOOST_DESCRIBE_STRUCT(ApprovalRequest, (), (breaksCallers))
+
 // One row of the append-only log. Sequences are per tenant, gap-free, and begin with 1.
 enum class EventType {
   DeploymentCreated,
   DeploymentApproved,
+  DeploymentStopped,  // by what it breaks: somebody must approve that first
   DeploymentQueued,
   DeploymentStarted,
   StepStarted,
@@ -171,10 +209,10 @@ enum class EventType {
   DeploymentRolledBack,
   DeploymentCancelled,
 };
-BOOST_DESCRIBE_ENUM(EventType, DeploymentCreated, DeploymentApproved, DeploymentQueued, DeploymentStarted, StepStarted,
-                    StepCompleted, RoutesChanged, AnalysisMeasured, DeploymentPaused, DeploymentResumed,
-                    DeploymentPromoted, DeploymentAborted, DeploymentRetried, DeploymentCompleted, DeploymentFailed,
-                    DeploymentRolledBack, DeploymentCancelled)
+BOOST_DESCRIBE_ENUM(EventType, DeploymentCreated, DeploymentApproved, DeploymentStopped, DeploymentQueued,
+                    DeploymentStarted, StepStarted, StepCompleted, RoutesChanged, AnalysisMeasured, DeploymentPaused,
+                    DeploymentResumed, DeploymentPromoted, DeploymentAborted, DeploymentRetried, DeploymentCompleted,
+                    DeploymentFailed, DeploymentRolledBack, DeploymentCancelled)
 
 struct Event {
   std::int64_t sequence = 0;  // given by the store

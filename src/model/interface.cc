@@ -151,6 +151,14 @@ Digest checksum_of(const InterfaceText& text) {
   return hash.finish();
 }
 
+std::string deprecation_of(const WasiInterface& interface) {
+  std::string text =
+      fmt::format("{} is deprecated: {}", interface.interfaceId.str(), interface.deprecationReason.value_or(""));
+  if (interface.migrationGuide) text += "; see " + *interface.migrationGuide;
+  if (interface.sunsetAt) text += "; it is to be gone at " + to_rfc3339(*interface.sunsetAt);
+  return text;
+}
+
 std::string version_key(std::string_view version) {
   constexpr std::size_t kDigits = 20;  // of the largest number that semantic versions are read into
   const std::string_view release = version.substr(0, version.find_first_of("-+"));

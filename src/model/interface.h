@@ -134,6 +134,8 @@ BOOST_DESCRIBE_STRUCT(InterfaceDeprecation, (), (reason, migrationGuide, sunsetA
 [[nodiscard]] std::vector<InterfaceFile> wit_files(const InterfaceText& text);
 // The same for the same texts, whatever their files are called.
 [[nodiscard]] Digest checksum_of(const InterfaceText& text);
+// Of one that is Deprecated: "acme:base@1.0.0 is deprecated: too small; see https://acme.example/2"
+[[nodiscard]] std::string deprecation_of(const WasiInterface& interface);
 // Orders versions as text: semantic, a pre-release before its release.
 [[nodiscard]] std::string version_key(std::string_view version);
 

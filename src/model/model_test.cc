@@ -5,7 +5,9 @@
 
 #include "base/limits.h"
 #include "model/deployment.h"
+#include "model/mail.h"
 #include "model/module.h"
+#include "model/node.h"
 #include "model/principal.h"
 #include "model/route.h"
 #include "model/text_rules.h"
@@ -446,6 +448,96 @@ INSTANTIATE_TEST_SUITE_P(
         {"KeepNone", {{{1, 0, 0}, true}, {{1, 1, 0}}}, 0, {{1, 1, 0}}},
     }),
     [](const auto& info) { return info.param.name; });
+
+// ---- what nodes lack
+
+Module needing(ModuleKind kind, WasiVersion version, std::vector<std::string> interfaces) {
+  Module module;
+  module.kind = kind;
+  module.wasiVersion = version;
+  module.requiredInterfaces = std::move(interfaces);
+  return module;
+}
+
+TEST(NodeCapabilities, LacksWhatItDidNotState) {
+  NodeDescription node;
+  node.wasiVersion = WasiVersion::Preview2;
+  node.capabilities = {"wasi:io/streams@0.2.12", "wasi_snapshot_preview1"};
+  const auto component = needing(ModuleKind::Component, WasiVersion::Preview2,
+                                 {"wasi:io/streams@0.2.3", "wasi:sockets/tcp@0.2.0", "some-type"});
+  EXPECT_THAT(lacking(node, component), testing::ElementsAre("wasi:sockets/tcp@0.2.0"));
+  EXPECT_THAT(lacking(node, needing(ModuleKind::Core, WasiVersion::Preview1, {"wasi_snapshot_preview1"})),
+              testing::IsEmpty());
+  EXPECT_THAT(lacking(node, needing(ModuleKind::Core, WasiVersion::Preview1, {"wasi_unstable"})),
+              testing::ElementsAre("wasi_unstable"));
+}
+
+TEST(NodeCapabilities, LacksANewerWasi) {
+  NodeDescription node;
+  node.wasiVersion = WasiVersion::Preview2;
+  auto module = needing(ModuleKind::Component, WasiVersion::Preview3, {});
+  EXPECT_THAT(lacking(node, module), testing::ElementsAre("WASI Preview3 (it has Preview2)"));
+  module.wasiVersion = WasiVersion::Preview2;
+  EXPECT_THAT(lacking(node, module), testing::IsEmpty());
+  module.httpHandler = "0.3";
+  EXPECT_THAT(lacking(node, module), testing::SizeIs(1));
+}
+
+TEST(NodeCapabilities, OfANodeThatStatedNoneNothingIsKnownToLack) {
+  EXPECT_THAT(lacking(NodeDescription{}, needing(ModuleKind::Component, WasiVersion::Preview2, {"wasi:io/poll@0.2.0"})),
+              testing::IsEmpty());
+}
+
+// ---- what an approval covers
+
+TEST(CallerBreaks, AreApprovedAsTheyWereSeen) {
+  const CallerBreak gone{.path = "add",
+                         .was = "func()",
+                         .is = "",
+                         .inPlace = ModuleId("a-v1.0.0"),
+                         .regions = {Region("eu"), Region("us")}};
+  EXPECT_EQ(text_of(gone), "add: was func(), is gone (a-v1.0.0 in eu, us)");
+  EXPECT_THAT(not_approved({gone}, {gone}), testing::IsEmpty());
+  EXPECT_THAT(not_approved({gone}, {}), testing::ElementsAre(gone));
+  auto by_another = gone;
+  by_another.inPlace = ModuleId("a-v1.0.1");
+  EXPECT_THAT(not_approved({by_another}, {gone}), testing::IsEmpty());
+  auto otherwise = gone;
+  otherwise.is = "func(u32)";
+  EXPECT_THAT(not_approved({otherwise}, {gone}), testing::ElementsAre(otherwise));
+  auto in_asia = gone;
+  in_asia.regions = {Region("eu"), Region("asia")};
+  const auto left = not_approved({in_asia}, {gone});
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_THAT(left.front().regions, testing::ElementsAre(Region("asia")));
+}
+
+// ---- mail
+
+TEST(MailAddress, IsOneThatAnEnvelopeCanHold) {
+  for (const char* good : {"ada@example.com", "a.b+c@mail.example.com", "o'neil@localhost", "x@127.0.0.1"}) {
+    EXPECT_TRUE(is_mail_address(good)) << good;
+  }
+  for (const char* bad : {"", "ada", "@example.com", "ada@", "ada@ex ample", "a\nb@x.org", "ada@x.org>", "<ada@x.org",
+                          "a@b@c", ".a@x.org", "a..b@x.org", "a,b@x.org"}) {
+    EXPECT_FALSE(is_mail_address(bad)) << bad;
+  }
+}
+
+// ---- claims
+
+TEST(Claims, NameInterfacesAndWorldsWithVersions) {
+  ModuleRegistration registration;
+  registration.name = "shop";
+  registration.version = "1.0.0";
+  registration.claims = {"acme:shop/api@1.0.0", "wasi:http/proxy@0.2.12", "a:b/c@1.0.0-rc.1+x"};
+  EXPECT_THAT(validate(registration), testing::IsEmpty());
+  registration.claims = {"acme:shop@1.0.0", "acme:shop/api", "api", "a:b/c@1.0.0; x", "a:b/c@1", "a:b/c@1"};
+  const auto errors = validate(registration);
+  ASSERT_EQ(errors.size(), 5U);
+  EXPECT_EQ(errors.front().field, "claims[0]");
+  EXPECT_THAT(errors.back().message, testing::HasSubstr("more than once"));
+}
 
 }  // namespace
 }  // namespace hotswap

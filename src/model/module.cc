@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <ranges>
+#include <set>
 
 #include "base/limits.h"
 #include "model/text_rules.h"
@@ -54,6 +55,32 @@ void check_metadata(const std::map<std::string, std::string>& metadata, RuleBook
   if (bytes > limits::kMetadataBytes) {
     rules.broken("metadata", fmt::format("holds {} bytes of keys and values; at most {} are allowed", bytes,
                                          limits::kMetadataBytes));
+  }
+}
+
+// A claim is matched exactly against what is registered, so that only its form is looked at here.
+bool is_claim(std::string_view text) {
+  const auto colon = text.find(':');
+  const auto slash = text.find('/');
+  const auto at = text.find('@');
+  const bool in_order = colon != std::string_view::npos && colon > 0 && slash != std::string_view::npos &&
+                        slash > colon + 1 && at != std::string_view::npos && at > slash + 1 && at + 1 < text.size();
+  return in_order && text.size() <= limits::kNameBytes * 2 && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("-_:/@.+").contains(c);
+         });
+}
+
+void check_claims(const std::vector<std::string>& claims, RuleBook& rules) {
+  rules.require(claims.size() <= limits::kListEntries, "claims",
+                fmt::format("at most {} interfaces and worlds", limits::kListEntries));
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (!is_claim(claims[i])) {
+      rules.broken_at("claims", i, "must name an interface or a world with its version, such as acme:shop/api@1.0.0");
+    } else if (!seen.insert(claims[i]).second) {
+      rules.broken_at("claims", i, fmt::format("\"{}\" is listed more than once", claims[i]));
+    }
   }
 }
 
@@ -114,6 +141,7 @@ std::vector<FieldError> validate(const ModuleRegistration& registration) {
       rules.broken_at("allowedRegions", i, std::move(problem));
     }
   }
+  check_claims(registration.claims, rules);
   return rules.take();
 }
 

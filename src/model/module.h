@@ -68,6 +68,7 @@ struct Module {
   bool command = false;                    // has _start or wasi:cli/run
   std::vector<std::string> requiredInterfaces;
   std::vector<std::string> exportedFunctions;
+  std::vector<std::string> claims = {};  // registered interfaces and worlds that it implements
   std::vector<ScanFinding> findings;
   ResourceLimits limits;
   std::map<std::string, std::string> metadata;  // build information: Git commit, build time…
@@ -82,7 +83,7 @@ struct Module {
 };
 BOOST_DESCRIBE_STRUCT(Module, (),
                       (moduleId, name, version, description, binaryPath, checksum, sizeBytes, kind, wasiVersion,
-                       httpHandler, command, requiredInterfaces, exportedFunctions, findings, limits, metadata,
+                       httpHandler, command, requiredInterfaces, exportedFunctions, claims, findings, limits, metadata,
                        allowedRegions, registeredAt, registeredBy, updatedAt, status, deploymentCount, invocationCount))
 
 [[nodiscard]] ModuleId module_id(std::string_view name, const Version& version);
@@ -96,8 +97,10 @@ struct ModuleRegistration {
   ResourceLimits limits;
   std::map<std::string, std::string> metadata;
   std::vector<Region> allowedRegions;
+  // Interfaces and worlds that it implements: "acme:shop/api@1.0.0".
+  std::vector<std::string> claims = {};
 };
-BOOST_DESCRIBE_STRUCT(ModuleRegistration, (), (name, version, description, limits, metadata, allowedRegions))
+BOOST_DESCRIBE_STRUCT(ModuleRegistration, (), (name, version, description, limits, metadata, allowedRegions, claims))
 
 // Every rule that the registration breaks.
 [[nodiscard]] std::vector<FieldError> validate(const ModuleRegistration& registration);

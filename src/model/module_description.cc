@@ -17,34 +17,17 @@ constexpr std::array<std::pair<std::string_view, WasiVersion>, 4> kWasiVersions{
                                                                                  {"0.2", WasiVersion::Preview2},
                                                                                  {"0.3", WasiVersion::Preview3}}};
 
-// "wasi:io/streams@0.2.12" and every version of its compatibility track become "wasi:io/streams@0.2"; from 1 on, the
-// major alone counts. Without a version, or with one below 0.1 or a pre-release, the name itself.
-std::string track_of(std::string_view name) {
-  const auto at = name.rfind('@');
-  if (at == std::string_view::npos || name.find('-', at) != std::string_view::npos) return std::string(name);
-  const std::string_view version = name.substr(at + 1);
-  const auto first_dot = version.find('.');
-  if (first_dot == std::string_view::npos) return std::string(name);
-  const auto second_dot = version.find('.', first_dot + 1);
-  if (second_dot == std::string_view::npos) return std::string(name);
-  const std::string_view major = version.substr(0, first_dot);
-  const std::string_view minor = version.substr(first_dot + 1, second_dot - first_dot - 1);
-  if (major != "0") return fmt::format("{}@{}", name.substr(0, at), major);
-  if (minor != "0") return fmt::format("{}@0.{}", name.substr(0, at), minor);
-  return std::string(name);
-}
-
 std::vector<std::string> imports_not_offered(const ModuleDescription& description, const EngineOffers& offers) {
   const bool component = description.kind == "component";
   std::set<std::string, std::less<>> offered;
   for (const auto& name : component ? offers.component : offers.core) {
-    offered.insert(component ? track_of(name) : name);
+    offered.insert(component ? interface_track(name) : name);
   }
   std::vector<std::string> missing;
   for (const auto& import : description.imports) {
     // A type that a component imports is an alias into an interface that it imports as well.
     if (component && import.kind == "type") continue;
-    if (!offered.contains(component ? track_of(import.name) : import.name)) missing.push_back(import.name);
+    if (!offered.contains(component ? interface_track(import.name) : import.name)) missing.push_back(import.name);
   }
   return missing;
 }
@@ -138,6 +121,21 @@ Result<> check_imports(const ModuleDescription& description, const EngineOffers&
 }
 
 }  // namespace
+
+std::string interface_track(std::string_view name) {
+  const auto at = name.rfind('@');
+  if (at == std::string_view::npos || name.find('-', at) != std::string_view::npos) return std::string(name);
+  const std::string_view version = name.substr(at + 1);
+  const auto first_dot = version.find('.');
+  if (first_dot == std::string_view::npos) return std::string(name);
+  const auto second_dot = version.find('.', first_dot + 1);
+  if (second_dot == std::string_view::npos) return std::string(name);
+  const std::string_view major = version.substr(0, first_dot);
+  const std::string_view minor = version.substr(first_dot + 1, second_dot - first_dot - 1);
+  if (major != "0") return fmt::format("{}@{}", name.substr(0, at), major);
+  if (minor != "0") return fmt::format("{}@0.{}", name.substr(0, at), minor);
+  return std::string(name);
+}
 
 Result<> apply_description(const ModuleDescription& description, const EngineOffers& offers, bool wasi03,
                            Module& module) {

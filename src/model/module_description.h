@@ -69,8 +69,12 @@ struct EngineOffers {
 };
 BOOST_DESCRIBE_STRUCT(EngineOffers, (), (core, component))
 
+// "wasi:io/streams@0.2.12" and every version of its compatibility track become "wasi:io/streams@0.2"; from 1 on, the
+// major alone counts. Without a version, or with one below 0.1 or a pre-release, the name itself.
+[[nodiscard]] std::string interface_track(std::string_view name);
+
 // Fills what the bytes say (kind, wasiVersion, httpHandler, command, requiredInterfaces, exportedFunctions, findings)
-// into `module`, whose limits are set already. Fails with every import that no node offers; an interface of the same
+// into `module`, whose limits are set already. Fails with every import that `offers` lacks; an interface of the same
 // name on the same compatibility track (same major; below 1 the same minor) counts as offered, as the linker has it.
 // `wasi03` says whether this server accepts WASI 0.3 at all.
 [[nodiscard]] Result<> apply_description(const ModuleDescription& description, const EngineOffers& offers, bool wasi03,

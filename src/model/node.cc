@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "model/module_description.h"
 #include "model/text_rules.h"
 
 namespace hotswap {
@@ -31,6 +33,24 @@ std::vector<FieldError> validate(const NodeDescription& node) {
   rules.require(node.wasiVersion != WasiVersion::None, "wasiVersion", "must be Preview1, Preview2 or Preview3");
   rules.range("maxModules", node.maxModules, 1, static_cast<long long>(limits::kModulesPerCluster));
   return rules.take();
+}
+
+std::vector<std::string> lacking(const NodeDescription& node, const Module& module) {
+  std::vector<std::string> missing;
+  const WasiVersion needed = module.httpHandler == "0.3" ? WasiVersion::Preview3 : module.wasiVersion;
+  if (needed > node.wasiVersion) {
+    missing.push_back(fmt::format("WASI {} (it has {})", enum_name(needed), enum_name(node.wasiVersion)));
+  }
+  if (node.capabilities.empty()) return missing;
+  const bool component = module.kind == ModuleKind::Component;
+  std::set<std::string> stated;
+  for (const auto& name : node.capabilities) stated.insert(component ? interface_track(name) : name);
+  for (const auto& name : module.requiredInterfaces) {
+    // A type that a component imports by itself belongs to an interface that it imports as well.
+    if (component && !name.contains(':')) continue;
+    if (!stated.contains(component ? interface_track(name) : name)) missing.push_back(name);
+  }
+  return missing;
 }
 
 std::vector<FieldError> validate(const JoinTokenRequest& request) {

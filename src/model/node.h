@@ -51,6 +51,10 @@ BOOST_DESCRIBE_STRUCT(NodeDescription, (),
                        maxModules, hardware, startedAt, incarnation))
 [[nodiscard]] std::vector<FieldError> validate(const NodeDescription& node);
 
+// What a module needs and the node did not state, by name: "wasi:sockets/tcp@0.2.0". A version on the
+// same compatibility track is as good, as the linker has it. Of a node that stated nothing, nothing is known to lack.
+[[nodiscard]] std::vector<std::string> lacking(const NodeDescription& node, const Module& module);
+
 // Figures of the machine and the process, as of a report (NodeHealth).
 struct NodeHealth {
   bool isHealthy = true;

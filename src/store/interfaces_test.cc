@@ -32,7 +32,7 @@ class InterfaceRows : public StoreTest {
   void change(const WasiInterface& was, InterfaceStatus status) {
     auto stored = must(store_->interface(kTenant, was.interfaceId));
     stored.interface.status = status;
-    must(store_->change_interface(kTenant, stored));
+    must(store_->change_interface(kTenant, stored, {}));
   }
   Strings ids(const InterfaceQuery& query, const TenantId& tenant = kTenant) {
     Strings all;
@@ -111,7 +111,7 @@ TEST_P(InterfaceRows, AChangeOfWhatHasChangedMeanwhileIsAConflict) {
   auto stale = must(store_->interface(kTenant, made.interfaceId));
   change(made, InterfaceStatus::PendingApproval);
   stale.interface.status = InterfaceStatus::Approved;
-  EXPECT_EQ(kind_of(store_->change_interface(kTenant, stale)), ErrorKind::kConflict);
+  EXPECT_EQ(kind_of(store_->change_interface(kTenant, stale, {})), ErrorKind::kConflict);
   EXPECT_EQ(ids({.status = InterfaceStatus::PendingApproval}), Strings{"acme:shop@1.0.0"});
   EXPECT_TRUE(ids({.status = InterfaceStatus::Approved}).empty());
 }
@@ -122,7 +122,7 @@ TEST_P(InterfaceRows, AreInvisibleToOtherTenants) {
   EXPECT_EQ(kind_of(store_->interface(kOther, made.interfaceId)), ErrorKind::kNotFound);
   EXPECT_TRUE(ids({}, kOther).empty());
   const auto stored = must(store_->interface(kTenant, made.interfaceId));
-  EXPECT_EQ(kind_of(store_->change_interface(kOther, stored)), ErrorKind::kConflict);
+  EXPECT_EQ(kind_of(store_->change_interface(kOther, stored, {})), ErrorKind::kConflict);
   must(store_->add_interface(kOther, make("shop", "1.0.0", "theirs")));
   EXPECT_EQ(must(store_->interface(kTenant, made.interfaceId)).interface, made);
 }

@@ -132,6 +132,18 @@ const std::vector<Migration>& table() {
                 PRIMARY KEY (tenant, interface_id)))",
            "CREATE INDEX interfaces_by_name ON interfaces (tenant, package_namespace, name, version_key)",
        }},
+      {5,
+       "mail",
+       {
+           R"(CREATE TABLE mails (
+                sequence BIGINT NOT NULL PRIMARY KEY,
+                due BIGINT NOT NULL,
+                tries BIGINT NOT NULL,
+                document TEXT NOT NULL))",
+           "CREATE INDEX mails_by_due ON mails (due, sequence)",
+           "CREATE TABLE mail_sequence (only_row BIGINT NOT NULL PRIMARY KEY, last BIGINT NOT NULL)",
+           "INSERT INTO mail_sequence (only_row, last) VALUES (1, 0)",
+       }},
   };
   return kTable;
 }

@@ -70,4 +70,14 @@ std::string referrers(Connection& connection, const TenantId& tenant, const Modu
   return text;
 }
 
+void queue_mails(Connection& connection, const std::vector<Mail>& mails) {
+  for (const auto& mail : mails) {
+    const std::int64_t sequence = connection.first<long long>(sql::kTakeMailSequence).value_or(0);
+    connection.execute(
+        sql::kInsertMail,
+        {{"sequence", sequence}, {"due", mail.at.time_since_epoch().count()}, {"document", to_json_text(mail)}});
+    connection.execute(sql::kDropMails, {{"sequence", sequence - static_cast<std::int64_t>(kMailsKept)}});
+  }
+}
+
 }  // namespace hotswap::rows

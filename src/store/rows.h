@@ -1,4 +1,4 @@
-// What several statements share: reading documents, taking a tenant's lock, references to modules.
+// What several statements share: reading documents, taking a tenant's lock, references to modules, mail.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/json.h"
+#include "model/mail.h"
 #include "model/module.h"
 #include "store/connection.h"
 
@@ -45,5 +46,8 @@ bool add_reference(Connection& connection, const TenantId& tenant, const ModuleI
 void drop_references(Connection& connection, const TenantId& tenant, const Referrer& by);
 // "route greeter in region eu, deployment 7f…"; empty where nothing refers to the module.
 [[nodiscard]] std::string referrers(Connection& connection, const TenantId& tenant, const ModuleId& module);
+
+// In the transaction of what they tell of. Drops those that are more than kMailsKept before them.
+void queue_mails(Connection& connection, const std::vector<Mail>& mails);
 
 }  // namespace hotswap::rows

@@ -161,6 +161,15 @@ inline constexpr Text kUntoldScalingEvent =
     "SELECT sequence, document FROM scaling_events WHERE untold = 1 ORDER BY sequence LIMIT 1";
 inline constexpr Text kScalingEventTold = "UPDATE scaling_events SET untold = 0 WHERE sequence = :sequence";
 
+// ---- mail that waits to be sent
+inline constexpr Text kTakeMailSequence = "UPDATE mail_sequence SET last = last + 1 WHERE only_row = 1 RETURNING last";
+inline constexpr Text kInsertMail =
+    "INSERT INTO mails (sequence, due, tries, document) VALUES (:sequence, :due, 0, :document)";
+inline constexpr Text kDropMails = "DELETE FROM mails WHERE sequence <= :sequence";
+inline constexpr Text kNextMail = "SELECT sequence, due, tries, document FROM mails ORDER BY due, sequence LIMIT 1";
+inline constexpr Text kDropMail = "DELETE FROM mails WHERE sequence = :sequence";
+inline constexpr Text kPostponeMail = "UPDATE mails SET due = :due, tries = tries + 1 WHERE sequence = :sequence";
+
 // ---- interfaces; those of the platform belong to the tenant without a name
 inline constexpr Text kInsertInterface =
     "INSERT INTO interfaces (tenant, interface_id, package_namespace, name, version_key, status, checksum, revision, "

@@ -47,7 +47,11 @@ class SqlStore final : public Store {
   Result<StoredInterface> interface(const TenantId& tenant, const InterfaceId& id) override;
   Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) override;
   Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) override;
-  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) override;
+  Result<> change_interface(const TenantId& tenant, const StoredInterface& changed,
+                            const std::vector<Mail>& mails) override;
+  Result<std::optional<QueuedMail>> next_mail() override;
+  Result<> drop_mail(std::int64_t sequence) override;
+  Result<> postpone_mail(std::int64_t sequence, TimePoint due) override;
   Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) override;
   Result<> ping() override;
 

@@ -173,6 +173,7 @@ Result<AppliedChange> SqlStore::apply(const DeploymentChange& change) {
     applied.revision = change.expectedRevision + 1;
     applied.events = append(connection, change, last_event - count + 1);
     HS_TRY(applied.routeRevision, change_routes(connection, change));
+    rows::queue_mails(connection, change.mails);
     return applied;
   });
 }

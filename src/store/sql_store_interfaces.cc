@@ -150,7 +150,8 @@ Result<std::vector<WasiInterface>> SqlStore::all_interfaces(const TenantId& tena
   });
 }
 
-Result<> SqlStore::change_interface(const TenantId& tenant, const StoredInterface& changed) {
+Result<> SqlStore::change_interface(const TenantId& tenant, const StoredInterface& changed,
+                                    const std::vector<Mail>& mails) {
   return pool_.write([&](Connection& connection) -> Result<> {
     rows::lock_tenant(connection, tenant);
     const auto& interface = changed.interface;
@@ -160,7 +161,10 @@ Result<> SqlStore::change_interface(const TenantId& tenant, const StoredInterfac
                                                             {"tenant", tenant.str()},
                                                             {"interface_id", interface.interfaceId.str()},
                                                             {"expected", changed.revision}});
-    if (revision) return {};
+    if (revision) {
+      rows::queue_mails(connection, mails);
+      return {};
+    }
     return fail(ErrorKind::kConflict, fmt::format("interface {} has been changed by somebody else meanwhile; try again",
                                                   interface.interfaceId.str()));
   });

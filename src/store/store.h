@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "model/deployment.h"
 #include "model/interface.h"
+#include "model/mail.h"
 #include "model/module.h"
 #include "model/node.h"
 #include "model/route.h"
@@ -92,6 +93,7 @@ struct DeploymentChange {
   std::vector<Event> events;          // sequences are assigned by the store
   std::vector<Route> putRoutes;       // insert or replace by (tenant, name, region)
   std::vector<Route> dropRoutes;      // by (tenant, name, region)
+  std::vector<Mail> mails = {};       // to be sent because of it
 };
 
 struct AppliedChange {
@@ -177,10 +179,20 @@ class Store {
   // Without the texts.
   virtual Result<Page<WasiInterface>> interfaces(const TenantId& tenant, const InterfaceQuery& query) = 0;
   virtual Result<std::vector<WasiInterface>> all_interfaces(const TenantId& tenant) = 0;
-  // Everything but the text. kConflict where it has changed since `changed` was read.
-  virtual Result<> change_interface(const TenantId& tenant, const StoredInterface& changed) = 0;
+  // Everything but the text, and the mails that are to be sent because of it. kConflict where it has changed since
+  // `changed` was read.
+  virtual Result<> change_interface(const TenantId& tenant, const StoredInterface& changed,
+                                    const std::vector<Mail>& mails) = 0;
   // Those of this build; the rows of others go.
   virtual Result<> put_platform_interfaces(const std::vector<WasiInterface>& interfaces) = 0;
+
+  // ---- mail that waits to be sent; of more than kMailsKept the oldest goes
+  // The one that is due first, perhaps later than now.
+  virtual Result<std::optional<QueuedMail>> next_mail() = 0;
+  // It was sent, or is given up.
+  virtual Result<> drop_mail(std::int64_t sequence) = 0;
+  // A try failed.
+  virtual Result<> postpone_mail(std::int64_t sequence, TimePoint due) = 0;
 
   // Answers whether rows can be read now (readiness).
   virtual Result<> ping() = 0;

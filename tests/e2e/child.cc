@@ -48,6 +48,15 @@ std::string next_line(int fd, std::string& text) {
   }
 }
 
+std::vector<std::string> up(const std::string& data, const std::vector<std::string>& more) {
+  std::vector<std::string> words{"up", "--data", data, "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--threads",
+                                 "2",
+                                 // The thread sanitizer leaves too little address space for more.
+                                 "--instances", "16", "--output", "json"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 }  // namespace
 
 Child::Child(const std::vector<std::string>& arguments, const std::string& input,
@@ -118,10 +127,7 @@ std::string sample(const std::string& name) {
   return path;
 }
 
-Server::Server(const std::string& data)
-    : child_({"up", "--data", data, "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--threads", "2",
-              // The thread sanitizer leaves too little address space for more.
-              "--instances", "16", "--output", "json"}) {
+Server::Server(const std::string& data, const std::vector<std::string>& more) : child_(up(data, more)) {
   const std::string line = child_.out_line();
   if (line.empty()) throw std::runtime_error("hotswap up ended: " + child_.wait().err);
   const auto ready = boost::json::parse(line);

@@ -49,7 +49,8 @@ std::string sample(const std::string& name);
 // `hotswap up` on free ports, with its data in a folder that outlives it.
 class Server {
  public:
-  explicit Server(const std::string& data);
+  // `more`: options of `hotswap up`.
+  explicit Server(const std::string& data, const std::vector<std::string>& more = {});
   [[nodiscard]] const std::string& api() const noexcept { return api_; }
   [[nodiscard]] const std::string& gateway() const noexcept { return gateway_; }
   [[nodiscard]] Child& child() noexcept { return child_; }
