@@ -7,15 +7,16 @@ target_precompile_headers(precompiled PRIVATE
   <boost/describe.hpp> <boost/json.hpp> <boost/mp11.hpp> <fmt/format.h> <algorithm> <chrono> <expected> <filesystem>
   <functional> <map> <memory> <string> <unordered_map> <vector>)
 
-# A part is a folder of src/: x.h, x.cc and x_test.cc side by side. It becomes the library hs_<folder> and, where it has
-# tests, the program hs_<folder>_test. Every test is known to ctest by its own name.
+# A part is a folder of src/: x.h, x.cc and x_test.cc side by side; what several tests share is in x_fixture.cc. It
+# becomes the library hs_<folder> and, where it has tests, the program hs_<folder>_test. Every test is known to ctest by
+# its own name.
 function(hs_part folder)
   cmake_parse_arguments(PART "" "" "LINK" ${ARGN})
   string(REPLACE "/" "_" name hs_${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
-  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fixture|/main)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "(_test|_fixture)\\.cc$")
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)

@@ -1,4 +1,4 @@
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

@@ -1,5 +1,5 @@
 // What stops a module at its registration, and a deployment before anything moves.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

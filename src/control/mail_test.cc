@@ -1,5 +1,5 @@
 // What is mailed about approvals: from the row to an SMTP server.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 #include "net/smtp_sink.h"
 
 namespace hotswap::control {

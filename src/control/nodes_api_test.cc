@@ -1,5 +1,5 @@
 // Joining, the node protocol over HTTP, and what people do with nodes.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

@@ -1,5 +1,5 @@
 // Where modules are: as many copies as the region wants, moved when nodes come, drain or fail.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

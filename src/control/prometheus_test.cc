@@ -1,7 +1,7 @@
 // Queries of analyses, asked of a server that speaks as Prometheus does.
 #include "control/prometheus.h"
 
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

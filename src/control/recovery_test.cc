@@ -1,5 +1,5 @@
 // A control plane that crashes and comes back, at every step.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

@@ -1,6 +1,6 @@
 // Autoscaling over the API: what nodes report becomes a decision in the log, a webhook and a metric.
 #include "base/digest.h"
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {

@@ -1,5 +1,5 @@
 // Strategies and verbs over a real server, with nodes that speak the protocol.
-#include "control/test_node.h"
+#include "control/node_fixture.h"
 
 namespace hotswap::control {
 namespace {
