@@ -69,7 +69,8 @@ class Guest {
   [[nodiscard]] eng_call* prepare(const wasm::Grants& grants, std::string_view params) const {
     eng_call* call = nullptr;
     eng_error error{};
-    if (!eng_call_function(image_.get(), function_, &grants.get(), wasm::slice(params), 0, &call, &error)) {
+    const eng_grants granted = grants.get();
+    if (!eng_call_function(image_.get(), function_, &granted, wasm::slice(params), 0, &call, &error)) {
       give_up(wasm::to_error(error).detail);
     }
     return call;
