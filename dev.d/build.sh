@@ -36,12 +36,13 @@ command_fmt() {
 
 # fuzz_target SECONDS NAME: one target; its output goes to a file, and to the terminal where it fails.
 fuzz_target() {
-  local seconds=$1 name=$2 corpus=$HOTSWAP_CACHE/corpus/$2 log=$HOTSWAP_BUILD/fuzz/$2.log
+  local seconds=$1 name=$2 corpus=$HOTSWAP_CACHE/corpus/$2 folder=$HOTSWAP_BUILD/asan/fuzz
+  local log=$folder/$name.log
   mkdir -p "$corpus"
-  "$HOTSWAP_BUILD/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 -verbosity=0 \
-    -artifact_prefix="$HOTSWAP_BUILD/fuzz/$name-" "$corpus" "fuzz/corpus/$name" >"$log" 2>&1 || {
+  "$folder/fuzz_$name" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 -verbosity=0 \
+    -artifact_prefix="$folder/$name-" "$corpus" "fuzz/corpus/$name" >"$log" 2>&1 || {
     tail -60 "$log" >&2
-    printf '  fuzz_%s failed; what broke it is in %s\n' "$name" "$HOTSWAP_BUILD/fuzz" >&2
+    printf '  fuzz_%s failed; what broke it is in %s\n' "$name" "$folder" >&2
     return 1
   }
   printf '  fuzz_%-12s %s runs in %s s\n' "$name" "$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")" "$seconds"
@@ -52,7 +53,7 @@ fuzz_target() {
 command_fuzz() {
   local seconds=${1:-60} name failed=0 names=()
   command_setup
-  timed "Building fuzz" build_preset fuzz fuzz_targets
+  timed "Building the targets" build_preset asan fuzz_targets
   # What fuzz_wit_value calls.
   timed "Building the samples" samples/build test-guests
   for name in fuzz/*.cc; do

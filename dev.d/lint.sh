@@ -2,7 +2,7 @@
 
 lint_format() { cxx_sources | xargs -r clang-format-19 --dry-run -Werror; }
 
-lint_tidy() { python3 dev.d/tidy.py "$HOTSWAP_BUILD/release" "$HOTSWAP_CACHE/tidy" "$jobs"; }
+lint_tidy() { python3 dev.d/tidy.py "$HOTSWAP_BUILD/release" "$HOTSWAP_CACHE/tidy" "$jobs" ${tidy_minutes:+"$tidy_minutes"}; }
 
 lint_rust() {
   local status=0
@@ -28,7 +28,7 @@ lint_shell() {
 }
 
 command_lint() {
-  local check failed=()
+  local check failed=() tidy_minutes=${1:-}
   command_setup
   timed "Building release" build_preset release
   for check in format rust shell tidy; do
