@@ -138,7 +138,10 @@ const GROUPS: &[Group] = &[
         flag: HTTP,
         wasi03: false,
         names: &["wasi:http/outgoing-handler@0.2.12", "wasi:http/types@0.2.12"],
-        add: wasmtime_wasi_http::p2::add_only_http_to_linker_async,
+        add: |linker| {
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+            crate::outbound::explain_02(linker)
+        },
     },
     Group {
         flag: WASI,

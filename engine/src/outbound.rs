@@ -8,6 +8,7 @@ use crate::address::special;
 use crate::limits::{Shared, lock};
 use crate::network::{Network, Trust, normal};
 use crate::refusal::Refusal;
+use crate::state::State;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, uri::Scheme};
 use http_body::{Body, Frame, SizeHint};
@@ -24,11 +25,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::p2::bindings::http::types;
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView,
 };
 
 /// Says which intermediaries a request has passed (RFC 8586); those that know it neither remove nor change it.
@@ -509,6 +512,33 @@ impl Body for Receiving {
 
 type Sent = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type SentResponse = Result<(Response<WasiBody>, Sent), Error>;
+
+/// What ended a body, where a guest asks for it by wasi:http 0.2: wasmtime-wasi-http keeps its own error in the stream, and
+/// its own function looks for the one of the bindings there.
+pub fn explain_02(linker: &mut Linker<State>) -> Result<(), wasmtime::Error> {
+    linker.allow_shadowing(true);
+    linker.instance("wasi:http/types@0.2.12")?.func_wrap(
+        "http-error-code",
+        |mut store, (error,): (Resource<types::IoError>,)| {
+            let error = store.data_mut().http().table.get(&error)?;
+            Ok((error.downcast_ref::<Error>().map(code_of),))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Of those that end a body.
+fn code_of(error: &Error) -> types::ErrorCode {
+    match error {
+        Error::HttpRequestBodySize(size) => types::ErrorCode::HttpRequestBodySize(*size),
+        Error::HttpResponseBodySize(size) => types::ErrorCode::HttpResponseBodySize(*size),
+        Error::ConnectionReadTimeout => types::ErrorCode::ConnectionReadTimeout,
+        Error::HttpResponseTimeout => types::ErrorCode::HttpResponseTimeout,
+        Error::Hyper(error) if error.is_incomplete_message() => types::ErrorCode::HttpResponseIncomplete,
+        _ => types::ErrorCode::HttpProtocolError,
+    }
+}
 
 /// wasi:http of one call.
 pub struct Hooks(pub Arc<Outbound>);

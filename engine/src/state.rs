@@ -137,11 +137,7 @@ impl State {
                     Failure::new(ErrorKind::Config, format!("directory {}: {error:#}", host.display()))
                 })?;
             }
-            wasi = if component {
-                Wasi::Component(builder.build().into())
-            } else {
-                Wasi::Preview1(preview1(builder))
-            };
+            wasi = if component { Wasi::Component(builder.build().into()) } else { Wasi::Preview1(preview1(builder)) };
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
