@@ -61,7 +61,7 @@ inline constexpr seconds kOutboundConnect{10};       // look-up, connection and 
 inline constexpr seconds kOutboundFirstByte{60};     // from the request to the head of its response
 inline constexpr seconds kOutboundBetweenBytes{30};  // of a response's body
 inline constexpr seconds kOutboundTotal{300};        // of one request, to the last byte of its response
-inline constexpr unsigned kOutboundDepth = 8;        // calls that a request may lead through, each by an outbound request
+inline constexpr unsigned kOutboundDepth = 8;  // calls that a request may lead through, each by an outbound request
 inline constexpr int kOutboundRequestsMost = 10'000;  // that a module may state for a call
 inline constexpr int kOutboundMegabytesMost = 1'024;
 inline constexpr int kFilesMegabytesMost = 10'240;  // that a module may state for its folder on a node

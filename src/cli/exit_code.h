@@ -16,7 +16,8 @@ struct ExitCodeRow {
 
 inline constexpr std::array kExitCodes{
     ExitCodeRow{ExitCode::Ok, "done"},
-    ExitCodeRow{ExitCode::Refused, "the server refused the request, or it failed; an interface breaks, or a module does not fit"},
+    ExitCodeRow{ExitCode::Refused,
+                "the server refused the request, or it failed; an interface breaks, or a module does not fit"},
     ExitCodeRow{ExitCode::Usage, "the command line or the configuration file is wrong"},
     ExitCodeRow{ExitCode::GuestFailure, "the called module failed"},
     ExitCodeRow{ExitCode::Unreachable, "the server cannot be reached"},

@@ -25,7 +25,8 @@ class AttackedNode {
   // wasm.refusals.total of that kind.
   [[nodiscard]] std::uint64_t refusals(const std::string& kind) const;
   [[nodiscard]] std::uint64_t metric(const std::string& line_start) const;
-  // The next audit entry of a refusal of that kind that the server writes, of those that were not taken; fails after a minute.
+  // The next audit entry of a refusal of that kind that the server writes, of those that were not taken; fails after a
+  // minute.
   boost::json::object audit(const std::string& kind);
 
   // host:port of the gateway.

@@ -19,7 +19,7 @@ struct EngineOptions {
   std::uint64_t pool_memory_bytes;
   std::chrono::microseconds tick;
   bool wasi03 = false;
-  bool unbounded = false;  // only to measure what bounding and metering calls costs
+  bool unbounded = false;     // only to measure what bounding and metering calls costs
   std::string outbound_ca{};  // PEM: authorities that guests' outbound TLS trusts besides the public ones
 };
 
