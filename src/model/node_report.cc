@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace hotswap {
@@ -48,9 +49,13 @@ void merge(std::vector<T>& known, std::vector<T> changed, const std::vector<Vers
       added.push_back(std::move(item));
     }
   }
-  const auto middle = static_cast<std::ptrdiff_t>(known.size());
-  std::ranges::move(added, std::back_inserter(known));
-  std::ranges::inplace_merge(known, known.begin() + middle, {}, kKey);
+  if (added.empty()) return;
+  std::vector<T> all;
+  all.reserve(known.size() + added.size());
+  const auto before = [](const T& a, const T& b) { return kKey(a) < kKey(b); };
+  std::merge(std::move_iterator(known.begin()), std::move_iterator(known.end()), std::move_iterator(added.begin()),
+             std::move_iterator(added.end()), std::back_inserter(all), before);
+  known = std::move(all);
 }
 
 }  // namespace

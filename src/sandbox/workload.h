@@ -42,7 +42,7 @@ struct CallOutcome {
   unsigned status = 0;  // of an HTTP handler's answer; 0 where it gave none
   std::string stdout_text;
   std::string stderr_text;
-  std::vector<Refusal> refusals;
+  std::vector<Refusal> refusals{};
   Usage usage;
 };
 
