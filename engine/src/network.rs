@@ -44,7 +44,7 @@ impl Host {
     }
 
     fn trust(&self, host: &str, port: Option<u16>) -> Option<Trust> {
-        if !self.port.zip(port).is_none_or(|(own, port)| own == port) {
+        if self.port.zip(port).is_some_and(|(own, port)| own != port) {
             return None;
         }
         if let Some(domain) = self.name.strip_prefix('*').filter(|domain| domain.starts_with('.')) {
