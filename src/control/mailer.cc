@@ -44,7 +44,7 @@ Task<void> Mailer::run() {
       until = std::chrono::steady_clock::now() + kStoreRetry;
     } else if (*next) {
       const auto wait = (*next)->due - parts_.clock.now();
-      if (wait <= wait.zero()) {
+      if (wait.count() <= 0) {
         const bool noted = co_await send(**std::move(next));
         if (noted) continue;
         until = std::chrono::steady_clock::now() + kStoreRetry;
