@@ -243,16 +243,17 @@ Task<void> NodeProcesses::keep_running() {
       co_await timer.async_wait(asio::use_awaitable);
       continue;
     }
-    const Running lost = *dead;
-    forget(lost.wish.node);
+    Running lost = std::move(*dead);
+    running_.erase(dead);
     Wish again = lost.wish;
     again.gateway = lost.gateway.substr(lost.gateway.find("//") + 2);
     if (const auto started = co_await add(std::move(again)); started) {
       log::info("node process started again", "", {{"nodeId", lost.wish.node}});
       continue;
     }
-    running_.push_back(lost);
-    ended_by_itself(lost.wish.node);
+    const std::string node = lost.wish.node;
+    running_.push_back(std::move(lost));
+    ended_by_itself(node);
   }
 }
 
