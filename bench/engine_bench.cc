@@ -88,12 +88,13 @@ int main(int argc, char** argv) {
   const Digest digest = Sha256::of(binary);
   must(cache.get(digest, [&]() -> Result<std::string> { return binary; }));
 
+  wasm::Aside aside(1);
   const auto load = measure(rounds, [&] {
     const auto code = must(cache.get(digest, [&]() -> Result<std::string> { return binary; }));
     wasm::WasmWorkload workload(must(engine->link(code, ENG_LINK_WASI | ENG_LINK_SOCKETS | ENG_LINK_HTTP)),
                                 {.max_memory_bytes = 128 * limits::kMiB, .max_output_bytes = limits::kOutputBytes},
                                 {.wall = std::chrono::seconds(30), .cpu_percent = 50, .cpu_window = limits::kCpuWindow},
-                                100, false);
+                                100, false, aside);
     call_once(workload, function, params);
   });
   const std::string big = read_file(validate_file);

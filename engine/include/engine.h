@@ -8,8 +8,8 @@
  *   - eng_buffer is owned by the receiver and given back with eng_buffer_free.
  *   - A fallible function returns true on success; on failure it fills *error (never NULL) and returns false.
  *   - No panic and no trap crosses the boundary: a panic becomes ENG_ERROR_INTERNAL / ENG_OUTCOME_INTERNAL.
- *   - Threads: eng_engine, eng_code and eng_image may be used from any thread at once. An eng_call belongs to one
- *     thread at a time; its waker may fire on any thread.
+ *   - Threads: eng_engine, eng_code, eng_image and eng_body may be used from any thread at once. An eng_call belongs
+ *     to one thread at a time; its waker may fire on any thread.
  */
 #ifndef ENGINE_H
 #define ENGINE_H
@@ -26,6 +26,7 @@ typedef struct eng_engine eng_engine; /* compiler, linkers, instance pool, epoch
 typedef struct eng_code eng_code;     /* compiled machine code of one core module or component */
 typedef struct eng_image eng_image;   /* code linked against a capability set; ready to instantiate */
 typedef struct eng_call eng_call;     /* one fresh instance and the call running in it */
+typedef struct eng_body eng_body;     /* the way of a request's body into an HTTP call */
 
 typedef struct {
   const uint8_t* data;
@@ -195,18 +196,18 @@ typedef struct {
  *   LISTED  what `hosts` names
  *   PUBLIC  every name whose addresses are public, and what `hosts` names
  *   HOST    whatever the process reaches; sockets may listen (local runs only)
- * A host is matched by the name that the guest asks for. Names are resolved once, and the address that was checked is the
- * one that is connected to. Loopback, link-local, private, shared, unique-local, multicast, reserved and unspecified
- * addresses, also written as IPv6, are reached only by a name or an address that `hosts` has as itself: a wildcard does
- * not do. Sockets connect to addresses of the listed names, and of names that fit a wildcard and that the guest looked up
- * before. Redirects are not followed. TLS certificates are always verified. */
+ * A host is matched by the name that the guest asks for. Names are resolved once, and the address that was checked is
+ * the one that is connected to. Loopback, link-local, private, shared, unique-local, multicast, reserved and
+ * unspecified addresses, also written as IPv6, are reached only by a name or an address that `hosts` has as itself: a
+ * wildcard does not do. Sockets connect to addresses of the listed names, and of names that fit a wildcard and that the
+ * guest looked up before. Redirects are not followed. TLS certificates are always verified. */
 typedef enum { ENG_NETWORK_NONE = 0, ENG_NETWORK_LISTED = 1, ENG_NETWORK_PUBLIC = 2, ENG_NETWORK_HOST = 3 } eng_network;
 
 /* Of all that a call does over the network. Zero-initialised, it allows nothing. */
 typedef struct {
-  uint32_t max_requests;       /* HTTP requests, TCP connections and UDP datagrams */
-  uint64_t max_sent_bytes;     /* heads and bodies of HTTP requests */
-  uint64_t max_received_bytes; /* heads and bodies of HTTP responses */
+  uint32_t max_requests;         /* HTTP requests, TCP connections and UDP datagrams */
+  uint64_t max_sent_bytes;       /* heads and bodies of HTTP requests */
+  uint64_t max_received_bytes;   /* heads and bodies of HTTP responses */
   uint32_t connect_milliseconds; /* look-up, connection and TLS; a guest may state less for this and the next two */
   uint32_t first_byte_milliseconds;
   uint32_t between_bytes_milliseconds;
@@ -271,14 +272,18 @@ typedef struct {
 bool eng_call_http(const eng_image* image, const eng_grants* grants, const eng_http_request* request, eng_call** out,
                    eng_error* error);
 
-/* Request body that arrives after the start. room: bytes that may be written now without exceeding the bridge's bound
- * (64 KiB); it grows as the guest reads, during polls. Writing more than room is a caller's bug and is refused.
- * Writing, finishing and aborting wake a guest that waits for it: the waker fires, on this thread. */
-size_t eng_call_body_room(const eng_call* call);
-bool eng_call_body_write(eng_call* call, eng_slice bytes);
-void eng_call_body_finish(eng_call* call, const eng_pair* trailers, size_t trailers_count);
+/* The request body of an HTTP call as far as it arrives after the start; NULL for other calls. Free it; it may outlive
+ * the call, and be used while the call is polled on another thread. */
+eng_body* eng_call_body(const eng_call* call);
+void eng_body_free(eng_body* body);
+/* room: bytes that may be written now without exceeding the bridge's bound (64 KiB); it grows as the guest reads,
+ * during polls. Writing more than room is a caller's bug and is refused. Writing, finishing and aborting wake a guest
+ * that waits for it: the waker fires, on this thread. */
+size_t eng_body_room(const eng_body* body);
+bool eng_body_write(const eng_body* body, eng_slice bytes);
+void eng_body_finish(const eng_body* body, const eng_pair* trailers, size_t trailers_count);
 /* The sender went away: the guest sees an error while reading. */
-void eng_call_body_abort(eng_call* call);
+void eng_body_abort(const eng_body* body);
 
 typedef enum {
   ENG_POLL_PENDING = 0,  /* waits for something: the waker will fire */

@@ -35,7 +35,7 @@ use abi::{Buffer, Error, Failure, Fallible, Poll, Slice, infallible};
 use call::Call;
 use code::Code;
 use engine::Engine;
-use http::Event;
+use http::{Event, Exchange};
 use image::Image;
 use refusal::Refusal;
 use state::Grants;
@@ -201,23 +201,17 @@ infallible! {
     fn eng_wit_wasi() -> Buffer { wit::wasi().into_bytes().into() } else Vec::new().into();
     fn eng_wit_preview1() -> Slice { Slice::of(wit::preview1().as_bytes()) } else Slice::of(&[]);
 
-    fn eng_call_body_room(call: &Call) -> usize {
-        call.exchange.as_ref().map_or(0, |exchange| exchange.room())
-    } else 0;
-    fn eng_call_body_write(call: &mut Call, bytes: Slice) -> bool {
-        call.exchange.as_ref().is_some_and(|exchange| exchange.write(bytes.bytes()))
-    } else false;
-    fn eng_call_body_finish(call: &mut Call, trailers: *const abi::Pair, count: usize) {
-        if let Some(exchange) = &call.exchange {
-            // Trailers that are not valid HTTP cannot reach the guest.
-            exchange.finish(http::fields(trailers, count).ok().filter(|trailers| !trailers.is_empty()));
-        }
+    fn eng_call_body(call: &Call) -> *mut Arc<Exchange> {
+        call.exchange.as_ref().map_or(std::ptr::null_mut(), |exchange| Box::into_raw(Box::new(exchange.clone())))
+    } else std::ptr::null_mut();
+    fn eng_body_free(body: *mut Arc<Exchange>) { take_back(body) } else ();
+    fn eng_body_room(body: &Arc<Exchange>) -> usize { body.room() } else 0;
+    fn eng_body_write(body: &Arc<Exchange>, bytes: Slice) -> bool { body.write(bytes.bytes()) } else false;
+    fn eng_body_finish(body: &Arc<Exchange>, trailers: *const abi::Pair, count: usize) {
+        // Trailers that are not valid HTTP cannot reach the guest.
+        body.finish(http::fields(trailers, count).ok().filter(|trailers| !trailers.is_empty()));
     } else ();
-    fn eng_call_body_abort(call: &mut Call) {
-        if let Some(exchange) = &call.exchange {
-            exchange.abort();
-        }
-    } else ();
+    fn eng_body_abort(body: &Arc<Exchange>) { body.abort() } else ();
 
     fn eng_call_poll(call: &mut Call, waker: &abi::RawWaker) -> Poll { call.poll(waker) } else Poll::Done;
     fn eng_call_cancel(call: &mut Call) { call.cancel() } else ();

@@ -1,10 +1,11 @@
 //! Interfaces: WIT packages and components as one resolved description, through wit-parser and wit-component.
 
 use crate::abi::{ErrorKind, Failure, Fallible, Slice, array};
+use crate::limits::lock;
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use wit_component::semver_check;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -56,7 +57,7 @@ type Source<'a> = (&'a str, &'a [u8]);
 /// The packages are as engine.h has them.
 pub unsafe fn parse(packages: *const Package, count: usize, docs: bool) -> Fallible<String> {
     // SAFETY: the caller's promise.
-    let mut parsed = resolve(&unsafe { sources(packages, count) }?, true)?;
+    let mut parsed = resolve(&unsafe { sources(packages, count) }?, true, docs)?;
     if !docs {
         drop_docs(&mut parsed.resolve);
     }
@@ -86,7 +87,7 @@ pub unsafe fn check(
 ) -> Fallible<String> {
     // SAFETY: the caller's promise.
     let (old, new) = unsafe { (sources(old, old_count)?, sources(new, new_count)?) };
-    let (old, mut new) = (resolve(&old, false)?, resolve(&new, false)?);
+    let (old, mut new) = (resolve(&old, false, false)?, resolve(&new, false, false)?);
     let before = world_of(&old, world)?;
     let after = world_of(&new, world)?;
     // The check drops all versions; until then they keep the two sides apart, which may have the same.
@@ -118,7 +119,7 @@ pub unsafe fn check(
 /// The packages are as engine.h has them.
 pub unsafe fn core_functions(packages: *const Package, count: usize, world: &str) -> Fallible<String> {
     // SAFETY: the caller's promise.
-    let parsed = resolve(&unsafe { sources(packages, count) }?, true)?;
+    let parsed = resolve(&unsafe { sources(packages, count) }?, true, false)?;
     let resolve = &parsed.resolve;
     let world = &resolve.worlds[world_of(&parsed, world)?];
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
@@ -240,8 +241,9 @@ unsafe fn sources<'a>(packages: *const Package, count: usize) -> Fallible<Vec<Ve
     Ok(all)
 }
 
-/// Parses the packages, the first one being the main one, and puts WASI's where they are missing.
-fn resolve(packages: &[Vec<Source<'_>>], unstable: bool) -> Fallible<Parsed> {
+/// Parses the packages, the first one being the main one, and puts WASI's where they are missing, with or without what
+/// they say of themselves.
+fn resolve(packages: &[Vec<Source<'_>>], unstable: bool, docs: bool) -> Fallible<Parsed> {
     let mut resolve = Resolve { all_features: unstable, ..Resolve::default() };
     let mut groups = Vec::new();
     let mut encoded_main = None;
@@ -257,8 +259,9 @@ fn resolve(packages: &[Vec<Source<'_>>], unstable: bool) -> Fallible<Parsed> {
             groups.push(parse_texts(files)?);
         }
     }
-    add_wasi(&resolve, &mut groups);
-    let given: Vec<_> = groups.iter().flat_map(names).map(|name| name.to_string()).collect();
+    add_wasi(&mut resolve, &mut groups, docs);
+    let named = groups.iter().flat_map(packages_of).map(|package| &package.name);
+    let given: Vec<_> = named.chain(resolve.package_names.keys()).map(ToString::to_string).collect();
     let located = |error: ResolveError, map: &SourceMap| {
         let message = match error.kind() {
             // wit-parser knows those alone that it has come to.
@@ -313,23 +316,61 @@ fn parse_texts(files: &[Source<'_>]) -> Fallible<UnresolvedPackageGroup> {
     })
 }
 
-/// WASI's packages that something refers to and nobody gave.
-fn add_wasi(resolve: &Resolve, groups: &mut Vec<UnresolvedPackageGroup>) {
-    let mut known: HashSet<PackageName> = resolve.package_names.keys().cloned().collect();
-    known.extend(groups.iter().flat_map(names));
-    let mut next = 0;
-    while let Some(group) = groups.get(next) {
-        let wanted: Vec<_> = packages_of(group).flat_map(|package| package.foreign_deps.keys().cloned()).collect();
-        for name in wanted {
-            let text = wasi_groups().iter().find(|(package, _)| *package == name);
-            if let Some((_, group)) = text
-                && known.insert(name)
-            {
-                groups.push(group.clone());
-            }
+/// Puts WASI's packages there that something refers to and nobody gave. Where they depend on nothing that was given, they
+/// are resolved already, since that takes longer than all else.
+fn add_wasi(resolve: &mut Resolve, groups: &mut Vec<UnresolvedPackageGroup>, docs: bool) {
+    let given: HashSet<PackageName> = resolve
+        .package_names
+        .keys()
+        .chain(groups.iter().flat_map(packages_of).map(|package| &package.name))
+        .cloned()
+        .collect();
+    let mut wanted = BTreeSet::new();
+    // What was given encoded stands there already.
+    let mut on_given = resolve.packages.len() > 0;
+    let mut asked: Vec<&PackageName> = groups.iter().flat_map(dependencies).collect();
+    while let Some(name) = asked.pop() {
+        let Some(index) = wasi_groups().iter().position(|(package, _)| package == name) else { continue };
+        if given.contains(name) || !wanted.insert(index) {
+            continue;
         }
-        next += 1;
+        for dependency in dependencies(&wasi_groups()[index].1) {
+            on_given |= given.contains(dependency);
+            asked.push(dependency);
+        }
     }
+    match if on_given { None } else { resolved_wasi(&wanted, resolve.all_features, docs) } {
+        Some(wasi) => *resolve = Resolve::clone(&wasi),
+        None => groups.extend(wanted.iter().map(|index| wasi_groups()[*index].1.clone())),
+    }
+}
+
+/// Which of WASI's packages, whether with what is unstable, and whether with documentation.
+type Chosen = (BTreeSet<usize>, bool, bool);
+
+/// Those of WASI's packages together; none where there is nothing to resolve.
+fn resolved_wasi(wanted: &BTreeSet<usize>, unstable: bool, docs: bool) -> Option<Arc<Resolve>> {
+    /// Whoever writes WIT chooses what it depends on, and so how many there would be.
+    const KEPT: usize = 16;
+    static RESOLVED: Mutex<VecDeque<(Chosen, Arc<Resolve>)>> = Mutex::new(VecDeque::new());
+    let chosen = (wanted.clone(), unstable, docs);
+    if let Some((_, resolve)) = lock(&RESOLVED).iter().find(|(kept, _)| *kept == chosen) {
+        return Some(resolve.clone());
+    }
+    let mut groups: Vec<_> = wanted.iter().map(|index| wasi_groups()[*index].1.clone()).collect();
+    let first = groups.pop()?;
+    let mut resolve = Resolve { all_features: unstable, ..Resolve::default() };
+    resolve.push_groups(first, groups).ok()?;
+    if !docs {
+        drop_docs(&mut resolve);
+    }
+    let resolve = Arc::new(resolve);
+    let mut kept = lock(&RESOLVED);
+    if kept.len() == KEPT {
+        kept.pop_front();
+    }
+    kept.push_back((chosen, resolve.clone()));
+    Some(resolve)
 }
 
 /// WASI's texts, parsed once: reading them takes longer than all else.
@@ -345,8 +386,8 @@ fn packages_of(group: &UnresolvedPackageGroup) -> impl Iterator<Item = &wit_pars
     group.nested.iter().chain([&group.main])
 }
 
-fn names(group: &UnresolvedPackageGroup) -> impl Iterator<Item = PackageName> {
-    packages_of(group).map(|package| package.name.clone())
+fn dependencies(group: &UnresolvedPackageGroup) -> impl Iterator<Item = &PackageName> {
+    packages_of(group).flat_map(|package| package.foreign_deps.keys())
 }
 
 /// An error with its place in the sources.

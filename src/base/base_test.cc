@@ -1,8 +1,13 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <set>
 #include <thread>
 
@@ -218,6 +223,45 @@ TEST(BlockingPoolTest, WorkLeavesTheThreadAndItsResultComesBack) {
   EXPECT_EQ(future.get(), 42);
   EXPECT_NE(worker, std::this_thread::get_id());
   EXPECT_EQ(after, std::this_thread::get_id());
+}
+
+TEST(BlockingPoolTest, BeginsWorkInTheOrderOfAsking) {
+  BlockingPool pool("test", 1);
+  asio::io_context io;
+  std::vector<int> order;
+  for (int i = 0; i < 10; ++i) {
+    asio::co_spawn(io, pool.run([&order, i] { order.push_back(i); }), asio::detached);
+  }
+  io.run();
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(BlockingPoolTest, MayRunInTheBackground) {
+  const auto niceness = [](BlockingPool& pool) {
+    asio::io_context io;
+    auto asked = asio::co_spawn(io, pool.run([] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); }),
+                                asio::use_future);
+    io.run();
+    return asked.get();
+  };
+  BlockingPool plain("test", 1);
+  BlockingPool background("test", 1, BlockingPool::Priority::kBackground);
+  EXPECT_EQ(niceness(plain), ::getpriority(PRIO_PROCESS, 0));
+  EXPECT_EQ(niceness(background), 19);
+}
+
+TEST(BlockingPoolTest, TellsTheTimeThatItsThreadsHadOnCores) {
+  BlockingPool pool("test", 2);
+  constexpr auto kWork = 20ms;
+  const auto before = pool.cpu_time();
+  asio::io_context io;
+  asio::co_spawn(io, pool.run([&] {
+    while (pool.cpu_time() < before + kWork) {
+    }
+  }),
+                 asio::detached);
+  io.run();
+  EXPECT_GE(pool.cpu_time(), before + kWork);
 }
 
 TEST(BlockingPoolTest, AnExceptionReachesWhoeverAwaits) {

@@ -133,7 +133,7 @@ class LocalRun {
     const wasm::CallBudget budget{
         .wall = std::chrono::seconds(options.timeout_s), .cpu_percent = 100, .cpu_window = limits::kCpuWindow};
     workload_.emplace(std::move(image), std::move(grant), budget, ResourceLimits{}.maxConcurrentInvocations,
-                      description_.http.has_value());
+                      description_.http.has_value(), aside_);
     return {};
   }
 
@@ -141,6 +141,7 @@ class LocalRun {
   ModuleDescription description_;
   std::optional<wasm::WasmWorkload> workload_;
   net::IoThreads threads_{1};
+  wasm::Aside aside_{1};
 };
 
 Outcome<int> invoke_function(Context& context, LocalRun& run, const RunOptions& options) {

@@ -186,7 +186,9 @@ std::size_t usable_processors() {
 }
 
 Ground::Ground(const CommonSettings& settings)
-    : threads(settings.threads == 0 ? usable_processors() : settings.threads), cpu("compile", usable_processors()) {}
+    : threads(settings.threads == 0 ? usable_processors() : settings.threads),
+      cpu("compile", usable_processors()),
+      aside(threads.size()) {}
 
 Result<> Ground::open(const CommonSettings& settings, std::uint32_t instances,
                       const std::filesystem::path& outbound_ca) {
@@ -316,6 +318,7 @@ Result<std::unique_ptr<node::App>> open_node(Ground& ground, NodeDescription des
                             .engine = *ground.engine,
                             .control = link,
                             .cpu = ground.cpu,
+                            .aside = ground.aside,
                             .clock = ground.clock,
                             .random = ground.random,
                             .tracer = ground.tracer,

@@ -12,6 +12,7 @@
 #include "control/app.h"
 #include "net/router.h"
 #include "node/app.h"
+#include "sandbox/wasm/aside.h"
 #include "sandbox/wasm/engine.h"
 #include "sandbox/wasm/interfaces.h"
 #include "store/store.h"
@@ -45,6 +46,7 @@ struct Ground {
   Metrics metrics;
   net::IoThreads threads;
   BlockingPool cpu;
+  wasm::Aside aside;
   std::filesystem::path data;
   std::unique_ptr<wasm::Engine> engine;
 };

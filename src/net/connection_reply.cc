@@ -25,13 +25,24 @@ Result<> check_reply(bool replied, unsigned status, std::span<const Header> head
   return check_fields(headers);
 }
 
+// As much of `parts` as is sent at a stretch: others on the thread do not wait for a large reply.
+template <class Parts>
+Parts first_piece(Parts parts) {
+  std::size_t room = limits::kReplyPiece;
+  for (auto& part : parts) {
+    part = asio::buffer(part, room);
+    room -= part.size();
+  }
+  return parts;
+}
+
 // Bytes sent without waiting; -1 where the connection is broken.
 template <class Parts>
 ssize_t try_send(int socket, const Parts& parts) {
   std::array<iovec, std::tuple_size_v<Parts>> vectors;
   msghdr message{};
   message.msg_iov = vectors.data();
-  for (const auto& part : parts) {
+  for (const auto& part : first_piece(parts)) {
     if (part.size() > 0) vectors[message.msg_iovlen++] = {const_cast<void*>(part.data()), part.size()};
   }
   constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
@@ -213,7 +224,7 @@ Task<Result<>> Connection::send_rest(Parts parts, std::size_t sent) {
     }
     if (asio::buffer_size(parts) == 0) co_return Result<>{};
     arm(Wait::kWrite);
-    const auto [error, count] = co_await socket_.async_write_some(parts, kAwait);
+    const auto [error, count] = co_await socket_.async_write_some(first_piece(parts), kAwait);
     disarm();
     if (error || broken_) co_return broken();
     sent = count;

@@ -71,29 +71,18 @@ Task<Result<std::string>> Connection::read_all(std::size_t limit) {
   const auto too_large = [limit] {
     return fail(ErrorKind::kTooLarge, "the request's body may have " + std::to_string(limit) + " bytes");
   };
+  if (!parser_->chunked() && parser_->body_left() > limit) co_return too_large();
+  // A stated length is believed only as far as bytes have come, so that a lie costs no memory.
+  constexpr std::uint64_t kStep = 64 * limits::kKiB;
   std::string body;
-  constexpr std::size_t kStep = 16 * limits::kKiB;
-  std::size_t want = kStep;
-  if (!parser_->chunked()) {
-    const std::uint64_t left = parser_->body_left();
-    if (left > limit) co_return too_large();
-    want = static_cast<std::size_t>(left);
-  }
   while (!body_done()) {
-    // A stated length is believed only as far as bytes have come: it doubles, so that a lie costs no memory.
     const std::size_t have = body.size();
-    const std::size_t step = std::max<std::size_t>(1, std::min(std::max(kStep, have), want));
-    std::size_t got = 0;
+    const std::uint64_t step = parser_->chunked() ? kStep : std::clamp<std::uint64_t>(parser_->body_left(), 1, kStep);
     body.resize(have + step);
     const auto count = co_await read_some(std::as_writable_bytes(std::span(body).subspan(have)));
     if (!count) co_return std::unexpected(count.error());
-    got = *count;
-    body.resize(have + got);
+    body.resize(have + *count);
     if (body.size() > limit) co_return too_large();
-    if (!parser_->chunked())
-      want -= got;
-    else
-      want = std::max(kStep, body.size());
   }
   co_return body;
 }

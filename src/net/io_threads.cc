@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "base/scheduling.h"
 #include "net/server.h"
 
 namespace hotswap::net {
@@ -25,6 +26,7 @@ IoThreads::IoThreads(std::size_t count) {
     thread.thread = std::thread([&thread, i] {
       current_index = i;
       pthread_setname_np(pthread_self(), ("io-" + std::to_string(i)).c_str());
+      favour_latency();
       thread.context.run();
     });
   }

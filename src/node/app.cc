@@ -22,12 +22,12 @@ Result<std::unique_ptr<App>> App::create(Options options, Parts parts) {
 
 App::App(Options options, Parts parts, wasm::CodeCache cache)
     : parts_(parts),
-      loader_(parts.engine, std::move(cache), options.data / "files", options.policy),
+      loader_(parts.engine, std::move(cache), options.data / "files", options.policy, parts.aside),
       snapshot_(parts.threads),
       shadows_(parts.threads, options.node.nodeId, parts.metrics),
       forwarder_(std::in_place, parts.threads, parts.clock, parts.random, parts.metrics),
       gateway_({options.node.nodeId, options.node.region, options.forward_key}, snapshot_, shadows_, &*forwarder_,
-               parts.clock, parts.tracer, parts.metrics),
+               parts.aside, parts.clock, parts.tracer, parts.metrics),
       agent_(
           parts.threads.at(0).get_executor(),
           {.node = options.node, .forward_key = options.forward_key, .data = options.data, .kept = kept_file(options)},

@@ -25,6 +25,7 @@ struct Parts {
   const wasm::Engine& engine;
   ControlLink& control;
   BlockingPool& cpu;
+  wasm::Aside& aside;
   const Clock& clock;
   Random& random;
   Tracer& tracer;

@@ -65,14 +65,15 @@ Task<void> refuse_forwarded(net::Exchange& exchange, Error why) {
 
 }  // namespace
 
-Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, const Clock& clock,
-                 Tracer& tracer, Metrics& metrics)
+Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, wasm::Aside& aside,
+                 const Clock& clock, Tracer& tracer, Metrics& metrics)
     : node_(std::move(here.node)),
       region_(std::move(here.region)),
       forward_key_(std::move(here.forward_key)),
       snapshot_(snapshot),
       shadows_(shadows),
       forwarder_(forwarder),
+      aside_(aside),
       clock_(clock),
       tracer_(tracer),
       audit_(node_, clock, metrics),
@@ -82,6 +83,8 @@ Gateway::Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwa
       throttled_microseconds_(metrics.counter("wasm.cpu.throttled.microseconds.total",
                                               "Time that calls were held back to keep their CPU percentage",
                                               {{"node", node_.str()}})),
+      calls_aside_(metrics.counter("wasm.calls.aside.total", "Calls that computed where no other call waits for them",
+                                   {{"node", node_.str()}})),
       duration_(metrics.histogram("wasm.function.invoke.duration", "Seconds of a call, instantiation included",
                                   latency_bounds(), {{"node", node_.str()}})) {
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<GuestFailure>>([&](auto d) {
@@ -141,6 +144,7 @@ void Gateway::meter(ReadyVersion& version, const CallOutcome& outcome, Span& spa
   if (outcome.usage.throttled.count() > 0) {
     throttled_microseconds_.add(static_cast<std::uint64_t>(outcome.usage.throttled.count() / 1000));
   }
+  if (outcome.usage.aside) calls_aside_.add();
   // A client that leaves says nothing about the version; what it waited for is in the latency.
   const bool left = outcome.failure == GuestFailure::Cancelled;
   if ((outcome.failure && !left) || outcome.status >= kServerError) version.meter->failures.add();
@@ -195,7 +199,14 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
       body = *held;
     }
   }
-  auto parsed = held ? parse_execute_request(body) : std::unexpected(held.error());
+  Result<ParsedExecuteRequest> parsed;
+  if (!held) {
+    parsed = std::unexpected(held.error());
+  } else if (body.size() > limits::kAsideBytes) {
+    parsed = co_await aside_.run([body] { return parse_execute_request(body); });
+  } else {
+    parsed = parse_execute_request(body);
+  }
   auto chosen = parsed ? choose(parsed->request, principal, RequestSender(exchange, forward_key_))
                        : std::unexpected(parsed.error());
   if (!chosen) {
@@ -234,9 +245,21 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     exchange.abort();
     co_return;
   }
-  (void)co_await net::reply_json(exchange, result_json(*chosen->version, *outcome, exchange.trace()));
+  const bool lengthy = std::max(body.size(), outcome->value.size()) > limits::kAsideBytes;
+  std::string reply;
+  if (lengthy) {
+    reply = co_await aside_.run([&] { return result_json(*chosen->version, *outcome, exchange.trace()); });
+  } else {
+    reply = result_json(*chosen->version, *outcome, exchange.trace());
+  }
+  (void)co_await net::reply_json(exchange, reply);
   if (chosen->table->has_shadows()) [[unlikely]] {
     copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace(), std::move(via));
+  }
+  // Giving much memory back takes its time too.
+  if (lengthy) {
+    co_await aside_.run(
+        [all = std::tuple(std::move(held), std::move(parsed), std::move(outcome), std::move(reply))] {});
   }
 }
 

@@ -12,6 +12,7 @@
 #include "node/execute_request.h"
 #include "node/shadow.h"
 #include "node/snapshot.h"
+#include "sandbox/wasm/aside.h"
 
 namespace hotswap::node {
 
@@ -23,9 +24,10 @@ class Gateway {
     Region region;
     std::string forward_key;  // what a request shows that was sent on to this node by one of the fleet
   };
-  // `forwarder` sends on what other nodes of the region serve; null where there are none.
-  Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, const Clock& clock,
-          Tracer& tracer, Metrics& metrics);
+  // `forwarder` sends on what other nodes of the region serve; null where there are none. `aside`: where long requests
+  // are read and long results written.
+  Gateway(Here here, Snapshot& snapshot, Shadows& shadows, forward::Forwarder* forwarder, wasm::Aside& aside,
+          const Clock& clock, Tracer& tracer, Metrics& metrics);
 
   // POST /api/v1/wasm/execute: 200 with an InvocationResult, also for a guest's own failure.
   Task<void> execute(net::Exchange& exchange, const Principal& principal);
@@ -60,12 +62,14 @@ class Gateway {
   Snapshot& snapshot_;
   Shadows& shadows_;
   forward::Forwarder* forwarder_;
+  wasm::Aside& aside_;
   const Clock& clock_;
   Tracer& tracer_;
   Audit audit_;
   Counter& invoked_;
   Counter& failed_;
   Counter& throttled_microseconds_;
+  Counter& calls_aside_;
   Histogram& duration_;
   std::array<Counter*, 7> failures_;  // by GuestFailure
   std::array<Counter*, 9> refusals_;  // by RefusalKind

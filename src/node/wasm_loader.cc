@@ -12,7 +12,7 @@ Result<std::shared_ptr<Workload>> WasmLoader::load(const DesiredVersion& version
   HS_TRY(wasm::Grant grant, wasm::grant_of(version.limits, files, policy_));
   return std::make_shared<wasm::WasmWorkload>(std::move(image), std::move(grant),
                                               wasm::budget_of(version.limits, policy_),
-                                              version.limits.maxConcurrentInvocations, version.httpHandler);
+                                              version.limits.maxConcurrentInvocations, version.httpHandler, aside_);
 }
 
 }  // namespace hotswap::node

@@ -13,8 +13,10 @@ namespace hotswap::node {
 class WasmLoader final : public Loader {
  public:
   // `files` holds the private folders of modules: <files>/<tenant>/<module name>/<allowed directory>.
-  WasmLoader(const wasm::Engine& engine, wasm::CodeCache cache, std::filesystem::path files, wasm::SandboxPolicy policy)
-      : engine_(engine), cache_(std::move(cache)), files_(std::move(files)), policy_(policy) {}
+  // `aside`: see WasmWorkload.
+  WasmLoader(const wasm::Engine& engine, wasm::CodeCache cache, std::filesystem::path files, wasm::SandboxPolicy policy,
+             wasm::Aside& aside)
+      : engine_(engine), cache_(std::move(cache)), files_(std::move(files)), policy_(policy), aside_(aside) {}
 
   [[nodiscard]] bool cached(const Digest& digest) const override { return cache_.contains(digest); }
   [[nodiscard]] Result<std::shared_ptr<Workload>> load(const DesiredVersion& version, std::string binary) override;
@@ -24,6 +26,7 @@ class WasmLoader final : public Loader {
   wasm::CodeCache cache_;
   std::filesystem::path files_;
   wasm::SandboxPolicy policy_;
+  wasm::Aside& aside_;
 };
 
 }  // namespace hotswap::node

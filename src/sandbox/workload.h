@@ -23,6 +23,7 @@ struct Usage {
   std::chrono::nanoseconds wall{0};
   std::chrono::nanoseconds throttled{0};  // resumption delayed to hold the CPU percentage
   std::uint32_t yields = 0;               // epoch interruptions
+  bool aside = false;                     // it computed where no other call waits for it
 };
 
 // All refusals of one kind in a call.

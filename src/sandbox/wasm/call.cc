@@ -2,15 +2,17 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <ctime>
+#include <utility>
 
+#include "base/limits.h"
 #include "sandbox/wasm/engine.h"
-#include "sandbox/wasm/turns.h"
 
 namespace hotswap::wasm {
 namespace {
@@ -42,6 +44,28 @@ std::vector<Refusal> refusals_of(const eng_call* call) {
       &refusals);
   return refusals;
 }
+
+// Time that this thread has had on a core. Costs a system call.
+std::chrono::nanoseconds thread_cpu() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// A call that seems to have held its thread up may only have been kept from the core, by another process or another
+// machine. To know at little cost, every so many calls of a thread note the time that it has had.
+class CoreSamples {
+ public:
+  // No more than this thread has had since one of its latest calls; nothing where nobody needs to know.
+  static std::chrono::nanoseconds since_last(bool needed) {
+    constexpr unsigned kCalls = 8;  // their time is small against limits::kStall
+    thread_local unsigned calls = 0;
+    thread_local std::chrono::nanoseconds noted{0};
+    if (!needed && ++calls % kCalls != 0) return {};
+    const auto now = thread_cpu();
+    return now - std::exchange(noted, now);
+  }
+};
 
 }  // namespace
 
@@ -110,14 +134,43 @@ class WakeSignal {
 
 void Call::Release::operator()(WakeSignal* signal) const noexcept { signal->release(); }
 
-Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget)
-    : home_(std::move(home)), budget_(budget), signal_(new WakeSignal(home_)), handle_(handle) {}
+Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget, Aside& aside, bool begun_aside,
+           StallMeter& stalls)
+    : home_(std::move(home)),
+      budget_(budget),
+      aside_(aside),
+      stalls_(stalls),
+      begun_aside_(begun_aside),
+      is_aside_(begun_aside),
+      signal_(new WakeSignal(home_)),
+      handle_(handle) {}
 
 Call::~Call() = default;
 
 eng_poll Call::poll() {
   const eng_waker waker = signal_->waker();
   return eng_call_poll(handle_.get(), &waker);
+}
+
+Task<eng_poll> Call::poll_aside() {
+  co_return co_await aside_.run([this] {
+    const auto before = cpu();
+    const auto core_before = thread_cpu();
+    const eng_poll event = poll();
+    const auto on_core = thread_cpu() - core_before;
+    preempted_ += std::max(std::chrono::nanoseconds{0}, cpu() - before - on_core);
+    longest_aside_ = std::max(longest_aside_, on_core);
+    return event;
+  });
+}
+
+void Call::note_stall(std::chrono::nanoseconds cpu) {
+  if (is_aside_) return;  // nobody waits for it
+  const auto held = cpu - std::exchange(noted_, cpu);
+  const auto on_core = CoreSamples::since_last(held >= limits::kStall);
+  if (held < limits::kStall) return;
+  stalls_.held(std::min(held, on_core), Clock::now());
+  is_aside_ = true;
 }
 
 void Call::begin_timing(Clock::time_point now) {
@@ -127,47 +180,55 @@ void Call::begin_timing(Clock::time_point now) {
   share_.emplace(budget_.cpu_percent, budget_.cpu_window, *started_);
 }
 
-Call::Clock::duration Call::cpu_debt(Clock::time_point now) {
-  return share_->owed(now, std::chrono::nanoseconds(eng_call_result(handle_.get()).cpu_nanoseconds));
+std::chrono::nanoseconds Call::cpu() const {
+  return std::chrono::nanoseconds(eng_call_result(handle_.get()).cpu_nanoseconds) - preempted_;
 }
+
+Call::Clock::duration Call::cpu_debt(Clock::time_point now) { return share_->owed(now, cpu()); }
 
 Task<void> Call::sleep_until(Clock::time_point until) {
   const auto before = Clock::now();
   asio::steady_timer timer(home_, std::min(until, deadline_));
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   throttled_ += Clock::now() - before;
-  // Others may be due at the same moment.
-  co_await Turns::of(home_).next(home_);
 }
 
 Task<bool> Call::pause(eng_poll why) {
   const auto now = Clock::now();
   begin_timing(now);
-  if (why == ENG_POLL_PENDING) {
-    if (!co_await signal_->wait(deadline_)) {
-      timed_out_ = true;
-    } else {
-      const auto awake = Clock::now();
-      if (const auto debt = cpu_debt(awake); debt > Clock::duration{0}) co_await sleep_until(awake + debt);
-    }
-  } else if (now >= deadline_) {
+  note_stall(cpu());
+  // Whoever has computed for a tick is likely to compute for another.
+  if (why == ENG_POLL_YIELDED) is_aside_ = true;
+  if (why == ENG_POLL_PENDING && !co_await signal_->wait(deadline_)) {
     timed_out_ = true;
-  } else if (const auto debt = cpu_debt(now); debt > Clock::duration{0}) {
-    co_await sleep_until(now + debt);
-  } else {
-    co_await Turns::of(home_).next(home_);
+    co_return false;
   }
-  if (timed_out_) cancel();
+  const auto awake = why == ENG_POLL_PENDING ? Clock::now() : now;
+  if (awake >= deadline_) {
+    timed_out_ = true;
+  } else if (const auto debt = cpu_debt(awake); debt > Clock::duration{0}) {
+    co_await sleep_until(awake + debt);
+  }
   co_return !timed_out_;
 }
 
-void Call::cancel() {
-  cancelled_ = true;
-  eng_call_cancel(handle_.get());
+Result<CallOutcome> Call::end() {
+  if (timed_out_ || left_) eng_call_cancel(handle_.get());
+  auto result = outcome();
+  handle_.reset();
+  return result;
 }
 
-Result<CallOutcome> Call::outcome() const {
+Task<Result<CallOutcome>> Call::end_aside() {
+  auto result = co_await aside_.run([this] { return end(); });
+  if (begun_aside_) stalls_.ended_aside(longest_aside_, Clock::now());
+  co_return result;
+}
+
+Result<CallOutcome> Call::outcome() {
   const eng_result result = eng_call_result(handle_.get());
+  const bool aside = is_aside_;
+  note_stall(std::chrono::nanoseconds(result.cpu_nanoseconds) - preempted_);
   CallOutcome out;
   out.value = view(result.value);
   out.message = view(result.message);
@@ -176,10 +237,11 @@ Result<CallOutcome> Call::outcome() const {
   out.stdout_text = view(result.stdout_bytes);
   out.stderr_text = view(result.stderr_bytes);
   out.usage = {.peak_memory_bytes = result.peak_memory_bytes,
-               .cpu = std::chrono::nanoseconds(result.cpu_nanoseconds),
+               .cpu = std::chrono::nanoseconds(result.cpu_nanoseconds) - preempted_,
                .wall = std::chrono::nanoseconds(result.wall_nanoseconds),
                .throttled = throttled_,
-               .yields = result.yields};
+               .yields = result.yields,
+               .aside = aside};
   if (result.refusals > 0) [[unlikely]]
     out.refusals = refusals_of(handle_.get());
   if (timed_out_) {

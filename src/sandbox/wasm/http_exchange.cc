@@ -117,13 +117,13 @@ class Response {
 // leaving, so it ends only when the client has left (or is cancelled by the end of the call).
 class RequestBody {
  public:
-  RequestBody(net::Exchange& exchange, eng_call* call, const asio::any_io_executor& home)
-      : exchange_(exchange), call_(call), room_(home) {}
+  RequestBody(net::Exchange& exchange, const eng_call* call, const asio::any_io_executor& home)
+      : exchange_(exchange), body_(eng_call_body(call)), room_(home) {}
 
   Task<void> run() {
     std::array<std::byte, 16 * limits::kKiB> buffer;
     while (!exchange_.body_done()) {
-      const std::size_t room = eng_call_body_room(call_);
+      const std::size_t room = eng_body_room(body_.get());
       if (room == 0) {
         room_.expires_at(asio::steady_timer::time_point::max());
         co_await room_.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -131,11 +131,11 @@ class RequestBody {
       }
       const auto count = co_await exchange_.read_some(std::span(buffer).first(std::min(room, buffer.size())));
       if (!count) {
-        eng_call_body_abort(call_);
+        eng_body_abort(body_.get());
         co_return;
       }
       if (*count != 0) {
-        eng_call_body_write(call_, {reinterpret_cast<const std::uint8_t*>(buffer.data()), *count});
+        eng_body_write(body_.get(), {reinterpret_cast<const std::uint8_t*>(buffer.data()), *count});
       }
     }
     finish();
@@ -151,11 +151,11 @@ class RequestBody {
     for (const auto& field : exchange_.trailers()) {
       trailers.push_back({slice(field.name_string()), slice(field.value())});
     }
-    eng_call_body_finish(call_, trailers.data(), trailers.size());
+    eng_body_finish(body_.get(), trailers.data(), trailers.size());
   }
 
   net::Exchange& exchange_;
-  eng_call* call_;
+  std::unique_ptr<eng_body, Freer<eng_body_free>> body_;
   asio::steady_timer room_;
 };
 
@@ -164,7 +164,11 @@ enum class Step { paused, ended, lost };
 // Runs the guest until it pauses or ends, moving what it produces into the response.
 Task<Step> run_until_pause(Call& call, Response& response, eng_poll& last) {
   for (;;) {
-    last = call.poll();
+    if (call.aside()) {
+      last = co_await call.poll_aside();
+    } else {
+      last = call.poll();
+    }
     Result<> sent;
     switch (last) {
       case ENG_POLL_PENDING:
@@ -183,7 +187,7 @@ Task<Step> run_until_pause(Call& call, Response& response, eng_poll& last) {
         co_return Step::ended;
     }
     if (!sent) {
-      call.cancel();
+      call.leave();
       co_return Step::lost;
     }
   }
@@ -193,7 +197,7 @@ Task<Step> run_until_pause(Call& call, Response& response, eng_poll& last) {
 Task<Step> run_to_end(Call& call, Response& response, RequestBody& body, eng_poll last) {
   for (;;) {
     if (response.has_head() && !co_await response.flush()) {
-      call.cancel();
+      call.leave();
       co_return Step::lost;
     }
     if (!co_await call.pause(last)) co_return Step::ended;
@@ -204,7 +208,12 @@ Task<Step> run_to_end(Call& call, Response& response, RequestBody& body, eng_pol
 }
 
 Task<Result<CallOutcome>> conclude(Call& call, Response& response, net::Exchange& exchange, Step step) {
-  auto outcome = call.outcome();
+  Result<CallOutcome> outcome;
+  if (call.aside()) {
+    outcome = co_await call.end_aside();
+  } else {
+    outcome = call.end();
+  }
   if (outcome) outcome->status = response.status();
   if (step == Step::lost) {
     exchange.abort();
@@ -270,18 +279,15 @@ Result<eng_call*> start_http_call(const Image& image, const eng_grants& grants, 
 
 Task<Result<CallOutcome>> serve_http(Call& call, net::Exchange& exchange) {
   Response response(exchange);
-  eng_poll last = ENG_POLL_PENDING;
-  Step step = co_await run_until_pause(call, response, last);
-  for (int yields = 0; step == Step::paused && last == ENG_POLL_YIELDED && yields < kUnwatchedYields; ++yields) {
-    step = co_await call.pause(last) ? co_await run_until_pause(call, response, last) : Step::ended;
-  }
+  eng_poll last = ENG_POLL_YIELDED;
+  Step step = call.aside() ? Step::paused : co_await run_until_pause(call, response, last);
   if (step == Step::paused) {
     RequestBody body(exchange, call.get(), co_await asio::this_coro::executor);
     auto winner = co_await (run_to_end(call, response, body, last) || body.run());
     if (winner.index() == 0) {
       step = std::get<0>(winner);
     } else {
-      call.cancel();
+      call.leave();
       step = Step::lost;
     }
   }

@@ -28,7 +28,7 @@ class IsolationTest : public testing::Test {
     auto image = test_engine().link(test_code(sample), ENG_LINK_WASI | ENG_LINK_SOCKETS | ENG_LINK_HTTP);
     EXPECT_TRUE(image) << image.error().detail;
     const CallBudget budget{.wall = 120s, .cpu_percent = 100, .cpu_window = limits::kCpuWindow};
-    return std::make_unique<WasmWorkload>(std::move(*image), std::move(grant), budget, 100, false);
+    return std::make_unique<WasmWorkload>(std::move(*image), std::move(grant), budget, 100, false, aside_);
   }
 
   // A grant of the test's folder, with bounds on it.
@@ -60,6 +60,7 @@ class IsolationTest : public testing::Test {
 
   std::string folder_;
   asio::io_context io_{1};
+  Aside aside_{1};
 };
 
 TEST_F(IsolationTest, AHostThatIsNotListedIsRefused) {

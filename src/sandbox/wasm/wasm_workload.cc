@@ -15,7 +15,11 @@ using namespace asio::experimental::awaitable_operators;
 Task<bool> run_to_end(Call& call, eng_poll why) {
   while (why != ENG_POLL_DONE) {
     if (!co_await call.pause(why)) co_return false;
-    why = call.poll();
+    if (call.aside()) {
+      why = co_await call.poll_aside();
+    } else {
+      why = call.poll();
+    }
   }
   co_return true;
 }
@@ -84,12 +88,14 @@ class WasmWorkload::Permit {
   std::atomic<int>* running_;
 };
 
-WasmWorkload::WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http)
+WasmWorkload::WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http,
+                           Aside& aside)
     : image_(std::move(image)),
       grants_(std::move(grant)),
       budget_(budget),
       max_concurrent_(max_concurrent),
-      serves_http_(serves_http) {}
+      serves_http_(serves_http),
+      aside_(aside) {}
 
 Result<WasmWorkload::Permit> WasmWorkload::take_permit() {
   if (running_.fetch_add(1, std::memory_order_relaxed) < max_concurrent_) return Permit(running_);
@@ -100,34 +106,40 @@ Result<WasmWorkload::Permit> WasmWorkload::take_permit() {
 }
 
 Task<Result<CallOutcome>> WasmWorkload::finish(Call& call, net::Exchange* watch) {
-  eng_poll event = call.poll();
-  for (int yields = 0; event == ENG_POLL_YIELDED && yields < kUnwatchedYields; ++yields) {
-    if (!co_await call.pause(event)) co_return call.outcome();
-    event = call.poll();
-  }
-  if (event == ENG_POLL_DONE) co_return call.outcome();
-  if (watch == nullptr) {
+  const eng_poll event = call.aside() ? ENG_POLL_YIELDED : call.poll();
+  if (event != ENG_POLL_DONE && watch == nullptr) {
     co_await run_to_end(call, event);
-  } else {
+  } else if (event != ENG_POLL_DONE) {
     const auto winner = co_await (run_to_end(call, event) || watch->peer_gone());
-    if (winner.index() == 1) call.cancel();
+    if (winner.index() == 1) call.leave();
   }
-  co_return call.outcome();
+  if (call.aside()) co_return co_await call.end_aside();
+  co_return call.end();
+}
+
+Result<eng_call*> WasmWorkload::start(std::uint32_t function, const FunctionCall& call) const {
+  const std::uint32_t flags = call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;
+  const eng_grants grants = grants_.get(call.effects, call.via);
+  eng_call* handle = nullptr;
+  eng_error error{};
+  if (eng_call_function(image_.get(), function, &grants, slice(call.params), flags, &handle, &error)) return handle;
+  Error failure = to_error(error);
+  eng_buffer_free(error.message);
+  return std::unexpected(std::move(failure));
 }
 
 Task<Result<CallOutcome>> WasmWorkload::invoke(FunctionCall function_call, net::Exchange* watch) {
   HS_CO_TRY(const std::uint32_t function, image_.function(function_call.function));
   HS_CO_TRY(const Permit permit, take_permit());
-  const std::uint32_t flags = function_call.bytes == BytesEncoding::base64 ? ENG_INVOKE_BYTES_BASE64 : 0;
-  eng_call* handle = nullptr;
-  eng_error error{};
-  const eng_grants grants = grants_.get(function_call.effects, function_call.via);
-  if (!eng_call_function(image_.get(), function, &grants, slice(function_call.params), flags, &handle, &error)) {
-    Error failure = to_error(error);
-    eng_buffer_free(error.message);
-    co_return std::unexpected(std::move(failure));
+  const bool aside = stalls_.aside() || function_call.params.size() > limits::kAsideBytes;
+  Result<eng_call*> handle = nullptr;
+  if (aside) {
+    handle = co_await aside_.run([&] { return start(function, function_call); });
+  } else {
+    handle = start(function, function_call);
   }
-  Call call(handle, co_await asio::this_coro::executor, budget_);
+  if (!handle) co_return std::unexpected(std::move(handle).error());
+  Call call(*handle, co_await asio::this_coro::executor, budget_, aside_, aside, stalls_);
   co_return co_await finish(call, watch);
 }
 
@@ -143,7 +155,7 @@ Task<Result<CallOutcome>> WasmWorkload::serve(net::Exchange& exchange, HttpCall 
     (void)co_await net::reply_problem(exchange, handle.error());
     co_return std::unexpected(handle.error());
   }
-  Call call(*handle, co_await asio::this_coro::executor, budget_);
+  Call call(*handle, co_await asio::this_coro::executor, budget_, aside_, stalls_.aside(), stalls_);
   co_return co_await serve_http(call, exchange);
 }
 
@@ -157,7 +169,7 @@ Task<Result<CallOutcome>> WasmWorkload::run_command() {
     eng_buffer_free(error.message);
     co_return std::unexpected(std::move(failure));
   }
-  Call call(handle, co_await asio::this_coro::executor, budget_);
+  Call call(handle, co_await asio::this_coro::executor, budget_, aside_, stalls_.aside(), stalls_);
   co_return co_await finish(call, nullptr);
 }
 

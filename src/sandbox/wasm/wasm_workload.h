@@ -28,7 +28,8 @@ struct SandboxPolicy {
 
 class WasmWorkload final : public Workload {
  public:
-  WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http);
+  // `aside`: where guests run that would hold up an I/O thread.
+  WasmWorkload(Image image, Grant grant, CallBudget budget, int max_concurrent, bool serves_http, Aside& aside);
 
   Task<Result<CallOutcome>> invoke(FunctionCall call, net::Exchange* watch) override;
   Task<Result<CallOutcome>> serve(net::Exchange& exchange, HttpCall http_call) override;
@@ -41,12 +42,15 @@ class WasmWorkload final : public Workload {
   class Permit;
   [[nodiscard]] Result<Permit> take_permit();
   Task<Result<CallOutcome>> finish(Call& call, net::Exchange* watch);
+  [[nodiscard]] Result<eng_call*> start(std::uint32_t function, const FunctionCall& call) const;
 
   Image image_;
   Grants grants_;
   CallBudget budget_;
   int max_concurrent_;
   bool serves_http_;
+  Aside& aside_;
+  StallMeter stalls_;
   std::atomic<int> running_{0};
 };
 

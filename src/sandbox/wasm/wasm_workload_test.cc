@@ -27,7 +27,7 @@ class WasmWorkloadTest : public testing::Test {
     if (grant.max_output_bytes == 0) grant.max_output_bytes = limits::kMiB;
     auto image = test_engine().link(test_code(sample), ENG_LINK_WASI | ENG_LINK_SOCKETS | ENG_LINK_HTTP);
     EXPECT_TRUE(image) << image.error().detail;
-    return std::make_unique<WasmWorkload>(std::move(*image), std::move(grant), budget, concurrent, false);
+    return std::make_unique<WasmWorkload>(std::move(*image), std::move(grant), budget, concurrent, false, aside_);
   }
 
   static CallBudget generous() { return {.wall = 60s, .cpu_percent = 100, .cpu_window = limits::kCpuWindow}; }
@@ -49,6 +49,7 @@ class WasmWorkloadTest : public testing::Test {
   }
 
   asio::io_context io_{1};
+  Aside aside_{1};
 };
 
 TEST_F(WasmWorkloadTest, CallsACoreFunctionWithJson) {
@@ -142,6 +143,49 @@ TEST_F(WasmWorkloadTest, ASpinningGuestDoesNotHoldUpOthersOnItsThread) {
       asio::detached);
   io_.run();
   EXPECT_EQ(answered, kCalls);
+}
+
+TEST_F(WasmWorkloadTest, AVersionThatHoldsItsThreadUpIsKeptAside) {
+  const auto guests = load("hostile-memories", {.max_memory_bytes = 128 * limits::kMiB});
+  constexpr int kTurns = 100;
+  // How often the thread turned to other work while the guest filled its memory, a thing that no tick interrupts.
+  const auto turns_during_call = [&] {
+    bool filling = true;
+    int turns = 0;
+    asio::co_spawn(io_, guests->invoke({.function = "fill", .params = "[1024,10]"}, nullptr),
+                   [&](const std::exception_ptr&, const Result<CallOutcome>& outcome) {
+                     EXPECT_TRUE(outcome && !outcome->failure);
+                     filling = false;
+                   });
+    asio::co_spawn(
+        io_,
+        [&]() -> Task<void> {
+          while (filling) {
+            co_await asio::post(asio::use_awaitable);
+            ++turns;
+          }
+        },
+        asio::detached);
+    io_.restart();
+    io_.run();
+    return turns;
+  };
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  while (turns_during_call() < kTurns) ASSERT_LT(std::chrono::steady_clock::now(), until);
+}
+
+TEST_F(WasmWorkloadTest, ManyParametersAreReadAside) {
+  const auto shapes = load("c-component");
+  std::string params = "[[0";
+  while (params.size() <= limits::kAsideBytes) params += ",1";
+  params += "]]";
+  const auto result = outcome(*shapes, "echo-bytes", params);
+  EXPECT_FALSE(result.failure) << result.message;
+  EXPECT_EQ("[" + result.value + "]", params);
+  params.insert(params.size() - 2, ",256");
+  const auto refused = call(*shapes, "echo-bytes", params);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().fields.at(0).field, testing::StartsWith("params[0]["));
 }
 
 TEST_F(WasmWorkloadTest, TheCpuPercentageDelaysAGuestWithoutFailingIt) {
@@ -243,7 +287,7 @@ TEST_F(WasmWorkloadTest, ACommandSeesOnlyWhatItIsGranted) {
   grant.args = {"tool", "one"};
   grant.stdin_bytes = "from stdin\n";
   auto linked = test_engine().link(test_code("c-wasi"), ENG_LINK_WASI);
-  WasmWorkload workload(std::move(*linked), grant, generous(), 1, false);
+  WasmWorkload workload(std::move(*linked), grant, generous(), 1, false, aside_);
   auto future = asio::co_spawn(io_, workload.run_command(), asio::use_future);
   io_.run();
   const auto result = future.get();

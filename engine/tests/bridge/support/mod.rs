@@ -75,10 +75,12 @@ unsafe extern "C" {
         out: *mut *mut c_void,
         error: *mut Error,
     ) -> bool;
-    fn eng_call_body_room(call: *const c_void) -> usize;
-    fn eng_call_body_write(call: *mut c_void, bytes: Slice) -> bool;
-    fn eng_call_body_finish(call: *mut c_void, trailers: *const Pair, count: usize);
-    fn eng_call_body_abort(call: *mut c_void);
+    fn eng_call_body(call: *const c_void) -> *mut c_void;
+    fn eng_body_free(body: *mut c_void);
+    fn eng_body_room(body: *const c_void) -> usize;
+    fn eng_body_write(body: *const c_void, bytes: Slice) -> bool;
+    fn eng_body_finish(body: *const c_void, trailers: *const Pair, count: usize);
+    fn eng_body_abort(body: *const c_void);
     fn eng_call_poll(call: *mut c_void, waker: *const RawWaker) -> Poll;
     fn eng_call_status(call: *const c_void) -> u16;
     fn eng_call_fields(call: *const c_void, visit: extern "C" fn(*mut c_void, Slice, Slice), data: *mut c_void);
@@ -430,25 +432,34 @@ impl Call {
     }
 
     pub fn room(&self) -> usize {
-        unsafe { eng_call_body_room(self.0) }
+        self.with_body(|body| unsafe { eng_body_room(body) })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> bool {
-        unsafe { eng_call_body_write(self.0, slice(bytes)) }
+        self.with_body(|body| unsafe { eng_body_write(body, slice(bytes)) })
     }
 
     pub fn end_body(&mut self, trailers: &[Pair]) {
-        unsafe { eng_call_body_finish(self.0, trailers.as_ptr(), trailers.len()) };
+        self.with_body(|body| unsafe { eng_body_finish(body, trailers.as_ptr(), trailers.len()) });
     }
 
     pub fn abort_body(&mut self) {
-        unsafe { eng_call_body_abort(self.0) };
+        self.with_body(|body| unsafe { eng_body_abort(body) });
+    }
+
+    fn with_body<T>(&self, act: impl FnOnce(*const c_void) -> T) -> T {
+        let body = unsafe { eng_call_body(self.0) };
+        assert!(!body.is_null(), "not an HTTP call");
+        let result = act(body);
+        unsafe { eng_body_free(body) };
+        result
     }
 }
 
 #[allow(dead_code, reason = "a null handle is freed in one test only")]
 pub fn free_nothing() {
     unsafe {
+        eng_body_free(null_mut());
         eng_call_free(null_mut());
         eng_image_free(null_mut());
         eng_code_free(null_mut());
