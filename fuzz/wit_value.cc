@@ -205,7 +205,8 @@ class Echo {
     eng_error error{};
     const auto index = image_.function(function.name);
     fuzz::require(index.has_value(), "the guest has the function");
-    if (!eng_call_function(image_.get(), *index, &grants_.get(), wasm::slice(params), flags, &call, &error)) {
+    const eng_grants grants = grants_.get();
+    if (!eng_call_function(image_.get(), *index, &grants, wasm::slice(params), flags, &call, &error)) {
       fuzz::require(error.kind == ENG_ERROR_BAD_PARAMS, "what does not fit are the parameters");
       const auto problem = wasm::to_error(error);
       eng_buffer_free(error.message);
