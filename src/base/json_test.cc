@@ -88,5 +88,15 @@ TEST(EnumTest, NamesServeBothWays) {
   EXPECT_EQ(enum_names<Fruit>(), "Apple, Pear");
 }
 
+TEST(RawMember, KeepsTheTextOfTheValue) {
+  constexpr std::string_view kText = R"( { "a" : "x,}\"", "b":[1,{"c":2}] , "value": 1.50000000000000000001 } )";
+  EXPECT_EQ(raw_member(kText, "value"), "1.50000000000000000001");
+  EXPECT_EQ(raw_member(kText, "b"), R"([1,{"c":2}])");
+  EXPECT_EQ(raw_member(kText, "a"), R"("x,}\"")");
+  EXPECT_EQ(raw_member(kText, "c"), "");
+  EXPECT_EQ(raw_member("{}", "a"), "");
+  EXPECT_EQ(raw_member(R"({"a":1,"a": [2] })", "a"), "[2]");
+}
+
 }  // namespace
 }  // namespace hotswap

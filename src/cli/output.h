@@ -20,10 +20,6 @@ void print_hint(Context& context, std::string_view line);
 
 [[nodiscard]] std::string to_yaml(const json::value& value);
 
-// The text of one member of a JSON object, cut out of the object's own text so that numbers keep every digit.
-// `object` is known to be valid JSON; empty where it has no such member.
-[[nodiscard]] std::string_view raw_member(std::string_view object, std::string_view name);
-
 // ---- reading documents leniently: a server newer than this program may add members, and an older one lack some
 [[nodiscard]] const json::value& member(const json::value& value, std::string_view name);
 // A string as it is, null and absent as "", anything else as JSON.

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/invoke_command.h"
 #include "model/module_description.h"
 #include "net/server.h"
 #include "sandbox/wasm/wasm_workload.h"
@@ -82,12 +83,9 @@ Outcome<wasm::Grant> grant_from(const RunOptions& options) {
 
 // Words that are no JSON are strings, as with `hotswap invoke`.
 std::string params_from(const std::vector<std::string>& words) {
-  json::array params;
-  for (const auto& word : words) {
-    const auto value = parse_json(word);
-    params.push_back(value ? *value : json::value(json::string(word)));
-  }
-  return json::serialize(params);
+  std::vector<std::string> values;
+  for (const auto& word : words) values.push_back(json_of_word(word));
+  return fmt::format("[{}]", fmt::join(values, ","));
 }
 
 int report_failure(Context& context, const CallOutcome& outcome) {

@@ -76,15 +76,6 @@ TEST(Yaml, QuotesStringsThatWouldReadAsSomethingElse) {
             "version: \"1.0\"\nflag: \"true\"\nword: x\nn: 3\nnone: ~\nlist: []\nmap: {}\ndeep:\n  - a: 1.5");
 }
 
-TEST(RawMember, KeepsTheTextOfTheValue) {
-  constexpr std::string_view kText = R"( { "a" : "x,}\"", "b":[1,{"c":2}] , "value": 1.50000000000000000001 } )";
-  EXPECT_EQ(raw_member(kText, "value"), "1.50000000000000000001");
-  EXPECT_EQ(raw_member(kText, "b"), R"([1,{"c":2}])");
-  EXPECT_EQ(raw_member(kText, "a"), R"("x,}\"")");
-  EXPECT_EQ(raw_member(kText, "c"), "");
-  EXPECT_EQ(raw_member("{}", "a"), "");
-}
-
 TEST(EventStream, ReadsEventsHoweverTheBytesAreCut) {
   constexpr std::string_view kStream = ":hello\nid: 1\nevent: x\ndata: {\"a\":\r\ndata:1}\r\n\r\n\ndata\n\ndata: last";
   for (std::size_t size = 1; size <= kStream.size(); ++size) {

@@ -17,6 +17,12 @@ TEST(ExecuteRequestBody, LeavesParametersAsTheyAreWritten) {
   EXPECT_EQ(parse_json(parsed->params).value(), parse_json(R"([1, {"ab": "]}"}, [2.5, "ü"]])").value());
 }
 
+TEST(ExecuteRequestBody, RoundsNoNumber) {
+  const std::string params = "[-1.12091454291415E308, 9007199254740993, 0.30000000000000004]";
+  EXPECT_EQ(parse_execute_request(R"({"module":"m","function":"f","params": )" + params + " }")->params, params);
+  EXPECT_EQ(parse_execute_request(R"({"module":"m","function":"f","p\u0061rams":[1.5]})")->params, "[1.5E0]");
+}
+
 TEST(ExecuteRequestBody, TakesEveryFieldAndDefaults) {
   const auto whole = parse_execute_request(
       R"({"moduleId":"add-v1.0.0","function":"f","params":{"x":1},"region":"us-east","bytes":"base64"})");

@@ -32,13 +32,14 @@ class Aside::StandingBack : public asio::execution_context::service {
 
   void wait(const Aside& aside) {
     timer_->expires_after(limits::kAsideLook);
-    timer_->async_wait([this, &aside](boost::system::error_code error) {
-      if (!error) look(aside);
+    timer_->async_wait([this, asked = aside.asked_, &aside](boost::system::error_code error) {
+      if (error) return;
+      if (asked->load(std::memory_order_relaxed) == 0) return timer_.reset();
+      look(aside);
     });
   }
 
   void look(const Aside& aside) {
-    if (aside.asked_.load(std::memory_order_relaxed) == 0) return timer_.reset();
     if (aside.pool_.cpu_time() - had_ < kDue) std::this_thread::sleep_for(kDue);
     had_ = aside.pool_.cpu_time();
     wait(aside);

@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace hotswap::wasm {
 
 // Threads in the background. So that I/O threads which want all of a core starve nobody, those with work aside stand
 // back for limits::kAsideShare of the time while that work does not get as much. Any thread may ask that runs an
-// io_context by itself; the contexts outlive this.
+// io_context by itself. The contexts outlive this, and nobody waits for work when it goes.
 class Aside {
  public:
   explicit Aside(std::size_t threads) : pool_("guests", threads, BlockingPool::Priority::kBackground) {}
@@ -24,7 +25,7 @@ class Aside {
   // Runs `work` there, in the order of asking, and comes back. Cannot be cancelled half-way.
   template <class F, class T = std::invoke_result_t<F&>>
   Task<T> run(F work) {
-    const Asked asked(asked_);
+    const Asked asked(*asked_);
     stand_back_when_due(co_await asio::this_coro::executor);
     co_return co_await pool_.run(std::move(work));
   }
@@ -42,7 +43,8 @@ class Aside {
 
   void stand_back_when_due(const asio::any_io_executor& home);
 
-  std::atomic<int> asked_{0};
+  // Looked at once more when this may be gone.
+  std::shared_ptr<std::atomic<int>> asked_ = std::make_shared<std::atomic<int>>(0);
   BlockingPool pool_;
 };
 
