@@ -99,7 +99,7 @@ def cpu(bench):
 
 @contextlib.contextmanager
 def attacked(bench, server, guest, function, params, connections):
-    """While this runs, so many connections attack; at the lowest priority, for they share the load's core."""
+    """While this runs, so many connections attack; when the load's core has nothing else to do, for they share it."""
     command = ["taskset", "-c", LOAD_CORE, "chrt", "--idle", "0", PROGRAMS / "bench" / "bench_load", "--port", server.port,
                "--path", "/api/v1/wasm/execute", "--body", body_file(bench, guest, function, params), "--connections",
                connections, "--seconds", 600]
