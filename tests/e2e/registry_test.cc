@@ -77,7 +77,8 @@ TEST_F(RegistryTest, FromAnInterfaceToADeploymentThatItStops) {
 TEST(MailOptionsTest, AreCheckedWhenTheServerStarts) {
   const Folder data;
   const auto ended = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), {"up", "--data", data.path(), "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0"});
+    more.insert(more.begin(),
+                {"up", "--data", data.path(), "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--instances", "16"});
     return run(more);
   };
   const auto refused = ended({"--smtp-url", "http://mail", "--smtp-from", "a@b", "--approvers-mail", "c@d"});
