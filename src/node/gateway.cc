@@ -245,7 +245,8 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
     exchange.abort();
     co_return;
   }
-  const bool lengthy = std::max(body.size(), outcome->value.size()) > limits::kAsideBytes;
+  const bool lengthy = body.size() + outcome->value.size() + outcome->stdout_text.size() + outcome->stderr_text.size() >
+                       limits::kAsideBytes;
   std::string reply;
   if (lengthy) {
     reply = co_await aside_.run([&] { return result_json(*chosen->version, *outcome, exchange.trace()); });
