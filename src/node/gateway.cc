@@ -256,9 +256,8 @@ Task<void> Gateway::execute(net::Exchange& exchange, const Principal& principal)
   (void)co_await net::reply_json(exchange, reply);
   if (chosen->table->has_shadows()) [[unlikely]] {
     copy_call(*std::move(chosen), principal, *std::move(parsed), *std::move(outcome), exchange.trace(), std::move(via));
-  }
-  // Giving much memory back takes its time too.
-  if (lengthy) {
+  } else if (lengthy) {
+    // Giving much memory back takes its time too.
     co_await aside_.run(
         [all = std::tuple(std::move(held), std::move(parsed), std::move(outcome), std::move(reply))] {});
   }
