@@ -85,10 +85,12 @@ class Api(Server):
     def deployment(self, deployment_id):
         return self.call("GET", f"/api/v1/wasm/deployments/{deployment_id}")
 
-    def execute(self, module_id, **how):
-        """Begins a deployment, to every region unless `how` says otherwise; its id."""
+    def execute(self, module_id, approve=False, **how):
+        """Begins a deployment, to every region unless `how` says otherwise; its id. `approve`: whatever it breaks."""
         wish = {"moduleId": module_id, "targetRegions": ["all"], **how}
         made = self.call("POST", "/api/v1/wasm/deployments", json.dumps(wish))["deploymentId"]
+        if approve:
+            self.call("POST", f"/api/v1/wasm/deployments/{made}/approve")
         self.call("POST", f"/api/v1/wasm/deployments/{made}/execute")
         return made
 
