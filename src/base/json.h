@@ -126,12 +126,12 @@ template <class T>
   return out;
 }
 
-// The value lives in `storage`, which must outlive it where it is an arena.
 // The text of one member of a JSON object, cut out of the object's own text so that numbers keep every digit:
 // json::value rounds. `object` is known to be an object in valid JSON. Of several members of that name, the last, as
 // for parse_json; empty where there is none, or where its name is written with escapes.
 [[nodiscard]] std::string_view raw_member(std::string_view object, std::string_view name);
 
+// The value lives in `storage`, which must outlive it where it is an arena.
 [[nodiscard]] Result<json::value> parse_json(std::string_view text, json::storage_ptr storage = {});
 
 template <class T>

@@ -32,6 +32,7 @@ TEST_F(AttackTest, ManySpinningCallsLeaveTheNeighbourItsTurn) {
   expect_neighbour_served(20);
   for (auto& attacker : attackers) attacker.join();
   EXPECT_EQ(server_.metric(R"(wasm_guest_failures_total{kind="Timeout",node="local"})"), 8);
+  EXPECT_GE(server_.metric(R"(wasm_calls_aside_total{node="local"})"), 8);
 }
 
 TEST_F(AttackTest, CallsBeyondTheConcurrencyAreRefusedAndCounted) {

@@ -182,6 +182,7 @@ TEST_F(WasmWorkloadTest, ManyParametersAreReadAside) {
   const auto result = outcome(*shapes, "echo-bytes", params);
   EXPECT_FALSE(result.failure) << result.message;
   EXPECT_EQ("[" + result.value + "]", params);
+  EXPECT_TRUE(result.usage.aside);
   params.insert(params.size() - 2, ",256");
   const auto refused = call(*shapes, "echo-bytes", params);
   ASSERT_FALSE(refused);
