@@ -51,13 +51,31 @@ command_sim() {
   timed "Simulated fleets" "$HOTSWAP_BUILD/release/tests/sim/hs_sim" "$@"
 }
 
+# run_part LOG PROGRAM: one program of tests; what it says goes to the log, and to the terminal where it fails.
+run_part() {
+  local log=$1 program=$2 status=0
+  "$program" --gtest_brief=1 >"$log" 2>&1 || status=$?
+  if [[ $status -ne 0 ]]; then
+    tail -100 "$log"
+    printf '%s failed with status %d\n' "${program##*/}" "$status" | tee -a "$log"
+  fi
+  return "$status"
+}
+
+# run_parts PRESET: the tests beside that build's code; the three counts are added to, as run_ctest does.
 run_parts() {
-  local folder=$HOTSWAP_BUILD/$1 log
-  log=$folder/parts
-  mkdir -p "$log"
+  local folder=$HOTSWAP_BUILD/$1 logs=$HOTSWAP_BUILD/$1/parts status=0 passed failed skipped
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  export -f run_part
   find "$folder" -maxdepth 1 -name 'hs_*_test' -executable ! -name hs_cli_test -printf '%f\n' | sort |
-    xargs -P "$jobs" -I{} bash -c "'$folder'/{} --gtest_brief=1 >'$log'/{}.log 2>&1 && tail -1 '$log'/{}.log ||
-      { tail -100 '$log'/{}.log; echo {} failed; exit 1; }"
+    xargs -P "$jobs" -I{} bash -euo pipefail -c "run_part '$logs/{}.log' '$folder/{}'" || status=1
+  read -r passed failed skipped < <(awk '/^\[  PASSED  \]/ { p += $4 } /^\[  FAILED  \] [0-9]+ test/ { f += $4 }
+    /^\[  SKIPPED \] [0-9]+ test/ { s += $4 } END { print p + 0, f + 0, s + 0 }' "$logs"/*.log)
+  [[ $status -eq 0 || $failed -gt 0 ]] || failed=1
+  tests_passed=$((tests_passed + passed))
+  tests_failed=$((tests_failed + failed))
+  tests_skipped=$((tests_skipped + skipped))
 }
 
 # sanitize [--parts] [PRESET...]: with --parts only the tests beside the code, which compile and run in half the time.
