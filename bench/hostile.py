@@ -97,48 +97,40 @@ def cpu(bench):
         bench.info("the server's other threads meanwhile", f"beside-{percent}", "% core")
 
 
-@contextlib.contextmanager
-def attacked(bench, server, guest, function, params, connections):
-    """While this runs, so many connections attack; when the load's core has nothing else to do, for they share it."""
-    command = ["taskset", "-c", LOAD_CORE, "chrt", "--idle", "0", PROGRAMS / "bench" / "bench_load", "--port", server.port,
-               "--path", "/api/v1/wasm/execute", "--body", body_file(bench, guest, function, params), "--connections",
-               connections, "--seconds", 600]
-    running = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(0.3)
-        if running.poll() is not None:
-            raise SystemExit(f"the load of {guest} {function} ended")
-        yield
-    finally:
-        running.kill()  # its connections close, which ends the calls
-        running.wait()
-        time.sleep(0.1)
-
-
 def neighbour(bench):
     server = guests(bench)
     body = body_file(bench, "neighbour", "add", "[2,3]")
     rate = int(wrk(server.port, "/api/v1/wasm/execute", "execute.lua", env={"MODULE": "neighbour"}) / 2)
 
-    def p99():
-        result = load(server.port, "/api/v1/wasm/execute", body=body, rate=rate, seconds=SECONDS)
-        if result["failures"]:
-            raise SystemExit(f"the neighbour saw {result['failures']} failures")
-        return result["p99Us"] / 1000
-
+    all_rounds = {name: {"calm": {}, "busy": {}} for name in ATTACKS}
     for i in range(ROUNDS):
-        for name, attack in ATTACKS.items():
+        for name, (*attack, connections) in ATTACKS.items():
             progress(f"round {i + 1}/{ROUNDS}: {name}")
-            calm = p99()
-            with attacked(bench, server, *attack):
-                busy = p99()
+            result = load(server.port, "/api/v1/wasm/execute", body=body, rate=rate, seconds=SECONDS,
+                          attack=body_file(bench, *attack), attackers=connections)
+            for which, counts in all_rounds[name].items():
+                if failures := result[which]["failures"]:
+                    raise SystemExit(f"the neighbour saw {failures} failures beside {name}")
+                for time, count in result[which]["histogram"]:
+                    counts[time] = counts.get(time, 0) + count
+            calm, busy = (result[which]["p99Us"] / 1000 for which in ("calm", "busy"))
             bench.figures.add("neighbour calm", calm)
             bench.figures.add(f"{name} p99", busy)
             bench.figures.add(name, busy / calm)
     bench.info(f"p99 of the neighbour by itself, {rate} req/s", "neighbour calm", "ms")
-    for name in ATTACKS:
+    for name, counts in all_rounds.items():
         bench.info(f"p99 beside {name}", f"{name} p99", "ms")
-        bench.row("  by its own", name, 3, False)
+        bench.row("  by its own, all rounds together", name, 3, False, value=p99_of(counts["busy"]) / p99_of(counts["calm"]))
+
+
+def p99_of(counts):
+    """Of how many requests took no longer than so many microseconds, and longer than the next smaller number."""
+    left = 0.99 * sum(counts.values())
+    for time, count in sorted(counts.items()):
+        left -= count
+        if left <= 0:
+            return time
+    raise SystemExit("no requests")
 
 
 def sandbox(bench):

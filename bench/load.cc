@@ -1,27 +1,37 @@
 // An open-loop HTTP load generator: requests leave at a fixed rate whatever the server does, and a latency counts from
 // the moment at which its request was due, so that a stall shows in every request that it delayed. With --rate 0 it is
 // closed-loop. Prints one JSON object. A request fails when its status is not 2xx or its connection breaks.
+//
+// With --attack the load runs on and on while an attack comes and goes, and what it measures is told apart: "calm" and
+// "busy", for so many seconds each. Turns of a second let both see the same machine, which has stalls of its own.
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <cstring>
+#include <cmath>
 #include <deque>
-#include <fstream>
-#include <iterator>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "attack.h"
+#include "http_client.h"
+
+namespace hotswap::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kTurn = 1;      // seconds with an attack, or without one
+constexpr double kSettle = 0.3;  // seconds after its begin and its end that are not measured
+
 namespace json = boost::json;
 
 struct Options {
@@ -32,6 +42,8 @@ struct Options {
   double rate = 0;  // requests a second; 0 = as fast as replies come
   int connections = 64;
   double seconds = 5;
+  std::string attack_file;
+  std::size_t attackers = 1;
 };
 
 struct Connection {
@@ -44,55 +56,44 @@ struct Tally {
   std::vector<float> latencies_us;
   std::uint64_t failures = 0;
   std::uint64_t cuts = 0;
+  double seconds = 0;
+
+  [[nodiscard]] double percentile(double share) const {
+    if (latencies_us.empty()) return 0;
+    const auto last = static_cast<double>(latencies_us.size() - 1);
+    return latencies_us[static_cast<std::size_t>(last * share)];
+  }
+
+  // [[microseconds, requests that took no longer than that and longer than the one before], …]
+  [[nodiscard]] json::array histogram() const {
+    constexpr double kStep = 1.02;
+    std::map<int, std::uint64_t> counts;
+    for (const float time : latencies_us) ++counts[static_cast<int>(std::ceil(std::log(time) / std::log(kStep)))];
+    json::array steps;
+    for (const auto& [step, count] : counts) steps.push_back(json::array{std::pow(kStep, step), count});
+    return steps;
+  }
+
+  [[nodiscard]] json::object report() {
+    std::ranges::sort(latencies_us);
+    return {{"requests", latencies_us.size()},
+            {"seconds", seconds},
+            {"requestsPerSecond", static_cast<double>(latencies_us.size()) / seconds},
+            {"failures", failures},
+            {"cutConnections", cuts},
+            {"p50Us", percentile(0.5)},
+            {"p90Us", percentile(0.9)},
+            {"p99Us", percentile(0.99)},
+            {"p999Us", percentile(0.999)},
+            {"maxUs", percentile(1)}};
+  }
 };
 
-[[noreturn]] void die(const std::string& what) {
-  fmt::print(stderr, "{}: {}\n", what, std::strerror(errno));
-  std::exit(1);
-}
-
-int connect_to(const Options& options) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(options.host.c_str(), options.port.c_str(), &hints, &found) != 0) die("getaddrinfo");
-  const int fd = ::socket(found->ai_family, SOCK_STREAM, 0);
-  if (::connect(fd, found->ai_addr, found->ai_addrlen) != 0) die("connect");
-  freeaddrinfo(found);
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return fd;
-}
-
 std::vector<std::string> requests_of(const Options& options) {
-  std::string body;
-  if (!options.body_file.empty()) {
-    std::ifstream in(options.body_file, std::ios::binary);
-    body.assign(std::istreambuf_iterator<char>(in), {});
-  }
+  const std::string body = options.body_file.empty() ? "" : contents(options.body_file);
   std::vector<std::string> requests;
-  for (const auto& path : options.paths) {
-    requests.push_back(body.empty() ? fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", path, options.host)
-                                    : fmt::format("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n"
-                                                  "Content-Length: {}\r\n\r\n{}",
-                                                  path, options.host, body.size(), body));
-  }
+  for (const auto& path : options.paths) requests.push_back(request_of(options.host, path, body));
   return requests;
-}
-
-// Bytes of the first whole reply in `in`, or 0. Replies state Content-Length or are chunked.
-std::size_t whole_reply(const std::string& in, bool& ok) {
-  const auto head = in.find("\r\n\r\n");
-  if (head == std::string::npos) return 0;
-  ok = in.size() > 9 && in[9] == '2';
-  std::string fields = in.substr(0, head + 2);
-  std::ranges::transform(fields, fields.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (const auto at = fields.find("\r\ncontent-length:"); at != std::string::npos) {
-    const std::size_t size = head + 4 + std::strtoull(fields.c_str() + at + 17, nullptr, 10);
-    return in.size() >= size ? size : 0;
-  }
-  const auto end = in.find("\r\n0\r\n\r\n", head);
-  return end == std::string::npos ? 0 : end + 7;
 }
 
 class Load {
@@ -100,38 +101,59 @@ class Load {
   explicit Load(const Options& options)
       : options_(options), requests_(requests_of(options)), epoll_(epoll_create1(0)), all_(options.connections) {
     for (std::size_t i = 0; i < all_.size(); ++i) open(i);
-    if (options.rate > 0) tally_.latencies_us.reserve(static_cast<std::size_t>(options.rate * options.seconds) + 1);
   }
 
   json::object run() {
+    if (options_.attack_file.empty()) {
+      measure(options_.seconds);
+      return tally_.report();
+    }
+    Tally calm;
+    Tally busy;
+    Tally unmeasured;
+    const auto in = [this](Tally& tally, double seconds) {
+      std::swap(tally_, tally);
+      measure(seconds);
+      std::swap(tally_, tally);
+    };
+    for (double done = 0; done < options_.seconds; done += kTurn) {
+      in(unmeasured, kSettle);
+      in(calm, kTurn);
+      attack_.emplace(options_.host, options_.port, options_.paths.front(), options_.attack_file, options_.attackers);
+      in(unmeasured, kSettle);
+      in(busy, kTurn);
+      attack_.reset();
+    }
+    calm.failures += unmeasured.failures;
+    const auto whole = [](Tally& tally) {
+      auto report = tally.report();
+      report["histogram"] = tally.histogram();
+      return report;
+    };
+    return {{"calm", whole(calm)}, {"busy", whole(busy)}};
+  }
+
+ private:
+  void measure(double seconds) {
     const auto start = Clock::now();
-    const auto end =
-        start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.seconds));
+    const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    tally_.latencies_us.reserve(tally_.latencies_us.size() + static_cast<std::size_t>(options_.rate * seconds) + 1);
     std::uint64_t sent = 0;
     if (options_.rate <= 0) {
-      for (auto& connection : all_) send(connection, Clock::now(), sent++);
+      for (auto& connection : all_) {
+        if (connection.due.empty()) send(connection, Clock::now(), sent++);
+      }
     }
     while (Clock::now() < end) {
       if (options_.rate > 0) send_due(start, sent);
       receive(options_.rate <= 0, sent);
+      if (attack_) attack_->step();
     }
-    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-    std::ranges::sort(tally_.latencies_us);
-    return {{"requests", tally_.latencies_us.size()},
-            {"seconds", elapsed},
-            {"requestsPerSecond", static_cast<double>(tally_.latencies_us.size()) / elapsed},
-            {"failures", tally_.failures},
-            {"cutConnections", tally_.cuts},
-            {"p50Us", percentile(0.5)},
-            {"p90Us", percentile(0.9)},
-            {"p99Us", percentile(0.99)},
-            {"p999Us", percentile(0.999)},
-            {"maxUs", percentile(1)}};
+    tally_.seconds += std::chrono::duration<double>(Clock::now() - start).count();
   }
 
- private:
   void open(std::size_t index) {
-    all_[index].socket = connect_to(options_);
+    all_[index].socket = connect_to(options_.host, options_.port);
     all_[index].in.clear();
     epoll_event event{.events = EPOLLIN, .data = {.u64 = index}};
     epoll_ctl(epoll_, EPOLL_CTL_ADD, all_[index].socket, &event);
@@ -159,7 +181,7 @@ class Load {
 
   void receive(bool closed_loop, std::uint64_t& sent) {
     std::array<epoll_event, 256> events;
-    const int count = epoll_wait(epoll_, events.data(), events.size(), closed_loop ? 10 : 0);
+    const int count = epoll_wait(epoll_, events.data(), events.size(), closed_loop && !attack_ ? 10 : 0);
     for (int i = 0; i < count; ++i) {
       Connection& connection = all_[events[static_cast<std::size_t>(i)].data.u64];
       std::array<char, 65536> buffer;
@@ -196,23 +218,19 @@ class Load {
     open(index);
   }
 
-  [[nodiscard]] double percentile(double share) const {
-    if (tally_.latencies_us.empty()) return 0;
-    const auto last = static_cast<double>(tally_.latencies_us.size() - 1);
-    return tally_.latencies_us[static_cast<std::size_t>(last * share)];
-  }
-
   const Options& options_;
   std::vector<std::string> requests_;
   int epoll_;
   std::vector<Connection> all_;
+  std::optional<Attack> attack_;
   Tally tally_;
 };
 
 }  // namespace
+}  // namespace hotswap::bench
 
 int main(int argc, char** argv) {
-  Options options;
+  hotswap::bench::Options options;
   CLI::App app("Open-loop HTTP load");
   app.add_option("--host", options.host);
   app.add_option("--port", options.port)->required();
@@ -221,6 +239,8 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate, "Requests a second; 0 = closed loop");
   app.add_option("--connections", options.connections);
   app.add_option("--seconds", options.seconds);
+  app.add_option("--attack", options.attack_file, "Other connections POST this file to the first path, in turns");
+  app.add_option("--attackers", options.attackers, "So many connections");
   CLI11_PARSE(app, argc, argv);
-  fmt::print("{}\n", json::serialize(Load(options).run()));
+  fmt::print("{}\n", boost::json::serialize(hotswap::bench::Load(options).run()));
 }
