@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import json
 import pathlib
+import statistics
 import subprocess
 import time
 
@@ -102,35 +103,25 @@ def neighbour(bench):
     body = body_file(bench, "neighbour", "add", "[2,3]")
     rate = int(wrk(server.port, "/api/v1/wasm/execute", "execute.lua", env={"MODULE": "neighbour"}) / 2)
 
-    all_rounds = {name: {"calm": {}, "busy": {}} for name in ATTACKS}
+    turns = {name: {"calm": [], "busy": []} for name in ATTACKS}
     for i in range(ROUNDS):
         for name, (*attack, connections) in ATTACKS.items():
             progress(f"round {i + 1}/{ROUNDS}: {name}")
             result = load(server.port, "/api/v1/wasm/execute", body=body, rate=rate, seconds=SECONDS,
                           attack=body_file(bench, *attack), attackers=connections)
-            for which, counts in all_rounds[name].items():
-                if failures := result[which]["failures"]:
-                    raise SystemExit(f"the neighbour saw {failures} failures beside {name}")
-                for time, count in result[which]["histogram"]:
-                    counts[time] = counts.get(time, 0) + count
-            calm, busy = (result[which]["p99Us"] / 1000 for which in ("calm", "busy"))
-            bench.figures.add("neighbour calm", calm)
-            bench.figures.add(f"{name} p99", busy)
-            bench.figures.add(name, busy / calm)
+            p99 = {which: [turn["p99Us"] / 1000 for turn in result[which]] for which in ("calm", "busy")}
+            if failures := sum(turn["failures"] for which in p99 for turn in result[which]):
+                raise SystemExit(f"the neighbour saw {failures} failures beside {name}")
+            for which, values in p99.items():
+                turns[name][which] += values
+            bench.figures.add("neighbour calm", statistics.median(p99["calm"]))
+            bench.figures.add(f"{name} p99", statistics.median(p99["busy"]))
+            bench.figures.add(name, statistics.median(p99["busy"]) / statistics.median(p99["calm"]))
     bench.info(f"p99 of the neighbour by itself, {rate} req/s", "neighbour calm", "ms")
-    for name, counts in all_rounds.items():
+    for name, of in turns.items():
         bench.info(f"p99 beside {name}", f"{name} p99", "ms")
-        bench.row("  by its own, all rounds together", name, 3, False, value=p99_of(counts["busy"]) / p99_of(counts["calm"]))
-
-
-def p99_of(counts):
-    """Of how many requests took no longer than so many microseconds, and longer than the next smaller number."""
-    left = 0.99 * sum(counts.values())
-    for time, count in sorted(counts.items()):
-        left -= count
-        if left <= 0:
-            return time
-    raise SystemExit("no requests")
+        bench.row("  by its own, medians of all turns", name, 3, False,
+                  value=statistics.median(of["busy"]) / statistics.median(of["calm"]))
 
 
 def sandbox(bench):

@@ -3,7 +3,8 @@
 // closed-loop. Prints one JSON object. A request fails when its status is not 2xx or its connection breaks.
 //
 // With --attack the load runs on and on while an attack comes and goes, and what it measures is told apart: "calm" and
-// "busy", for so many seconds each. Turns of a second let both see the same machine, which has stalls of its own.
+// "busy", a report for each turn of a second, so many turns each. Short turns let both see the same machine, which has
+// stalls of its own.
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -14,9 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,16 +63,6 @@ struct Tally {
     return latencies_us[static_cast<std::size_t>(last * share)];
   }
 
-  // [[microseconds, requests that took no longer than that and longer than the one before], …]
-  [[nodiscard]] json::array histogram() const {
-    constexpr double kStep = 1.02;
-    std::map<int, std::uint64_t> counts;
-    for (const float time : latencies_us) ++counts[static_cast<int>(std::ceil(std::log(time) / std::log(kStep)))];
-    json::array steps;
-    for (const auto& [step, count] : counts) steps.push_back(json::array{std::pow(kStep, step), count});
-    return steps;
-  }
-
   [[nodiscard]] json::object report() {
     std::ranges::sort(latencies_us);
     return {{"requests", latencies_us.size()},
@@ -108,32 +97,28 @@ class Load {
       measure(options_.seconds);
       return tally_.report();
     }
-    Tally calm;
-    Tally busy;
-    Tally unmeasured;
-    const auto in = [this](Tally& tally, double seconds) {
-      std::swap(tally_, tally);
-      measure(seconds);
-      std::swap(tally_, tally);
-    };
+    json::array calm;
+    json::array busy;
     for (double done = 0; done < options_.seconds; done += kTurn) {
-      in(unmeasured, kSettle);
-      in(calm, kTurn);
+      const auto failed = turn(kSettle).failures;
+      calm.push_back(turn(kTurn, failed).report());
       attack_.emplace(options_.host, options_.port, options_.paths.front(), options_.attack_file, options_.attackers);
-      in(unmeasured, kSettle);
-      in(busy, kTurn);
+      const auto failed_at_first = turn(kSettle).failures;
+      busy.push_back(turn(kTurn, failed_at_first).report());
       attack_.reset();
     }
-    calm.failures += unmeasured.failures;
-    const auto whole = [](Tally& tally) {
-      auto report = tally.report();
-      report["histogram"] = tally.histogram();
-      return report;
-    };
-    return {{"calm", whole(calm)}, {"busy", whole(busy)}};
+    return {{"calm", std::move(calm)}, {"busy", std::move(busy)}};
   }
 
  private:
+  // What a turn measures, and so many failures of before.
+  Tally turn(double seconds, std::uint64_t failures = 0) {
+    tally_ = {};
+    tally_.failures = failures;
+    measure(seconds);
+    return std::move(tally_);
+  }
+
   void measure(double seconds) {
     const auto start = Clock::now();
     const auto end = start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
