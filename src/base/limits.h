@@ -20,12 +20,12 @@ inline constexpr std::size_t kRequestHeaderBytes = 64 * kKiB;  // request line a
 inline constexpr std::size_t kJsonBodyBytes = 4 * kMiB;        // a JSON request other than a module upload
 inline constexpr std::size_t kJsonDepth = 64;                  // nesting of a JSON request
 inline constexpr std::size_t kUrlBytes = 8 * kKiB;
-inline constexpr std::size_t kReplyPiece = 128 * kKiB;  // of a reply that is handed to the kernel at a stretch
-inline constexpr seconds kIdleConnection{75};           // keep-alive without a request
-inline constexpr seconds kClientIdleConnection{60};     // of a client's own, less than a server's kIdleConnection
-inline constexpr seconds kRequestHead{30};              // from the first byte to the end of the header
-inline constexpr seconds kBodyProgress{30};             // without a byte of body from the client
-inline constexpr seconds kDrain{30};                    // after SIGTERM, for requests in flight
+inline constexpr std::size_t kReplyPiece = 16 * kKiB;  // of a reply that is handed to the kernel at a stretch
+inline constexpr seconds kIdleConnection{75};          // keep-alive without a request
+inline constexpr seconds kClientIdleConnection{60};    // of a client's own, less than a server's kIdleConnection
+inline constexpr seconds kRequestHead{30};             // from the first byte to the end of the header
+inline constexpr seconds kBodyProgress{30};            // without a byte of body from the client
+inline constexpr seconds kDrain{30};                   // after SIGTERM, for requests in flight
 inline constexpr seconds kLeave{10};  // before that, of a node, for its peers to send it no more requests
 inline constexpr std::size_t kConnectionsPerThread = 16384;
 inline constexpr std::size_t kPageDefault = 50;
@@ -52,11 +52,12 @@ inline constexpr std::uint32_t kPoolInstances = 1'000;       // simultaneous cor
 inline constexpr std::size_t kPoolMemoryBytes = 512 * kMiB;  // largest linear memory: ResourceLimits' maximum
 inline constexpr milliseconds kCpuWindow{100};               // over which a CPU percentage is held
 inline constexpr microseconds kStall{250};                   // on an I/O thread at a stretch: shorter holds nobody up
-inline constexpr double kStallShare = 0.005;                 // of the time that a version may hold I/O threads up
+inline constexpr double kStallShare = 0.001;                 // of the time that a version may hold I/O threads up
 inline constexpr milliseconds kStallCredit{20};              // that it may hold them up in advance
 inline constexpr std::size_t kAsideBytes = 64 * kKiB;  // longer parameters and results no I/O thread reads or writes
 inline constexpr double kAsideShare = 0.1;             // of a core that guests aside keep from I/O threads
-inline constexpr milliseconds kAsideLook{10};          // between looks at whether they have it
+inline constexpr milliseconds kAsideLook{1};           // between looks at whether they have it
+inline constexpr microseconds kAsideNudge{250};        // a guest aside keeps an I/O thread from its core no longer
 
 // ---- audit (docs/isolation.md) ----------------------------------------------------------------------------------
 inline constexpr seconds kAuditWindow{10};               // within which entries are counted

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -15,37 +16,54 @@
 
 namespace hotswap::wasm {
 
-// Threads in the background. So that I/O threads which want all of a core starve nobody, those with work aside stand
-// back for limits::kAsideShare of the time while that work does not get as much. Any thread may ask that runs an
-// io_context by itself. The contexts outlive this, and nobody waits for work when it goes.
+// Threads in the background. I/O threads on the same cores come first: where the kernel leaves one of them waiting, it
+// is made to choose again every limits::kAsideNudge. And so that I/O threads which want all of a core starve nobody,
+// those whose work aside always waits stand back for limits::kAsideShare of the time while it does not get as much. Any
+// thread may ask that runs an io_context by itself. The contexts outlive this, and nobody waits for work when it goes.
 class Aside {
  public:
-  explicit Aside(std::size_t threads) : pool_("guests", threads, BlockingPool::Priority::kBackground) {}
+  explicit Aside(std::size_t threads);
+  ~Aside();
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
 
   // Runs `work` there, in the order of asking, and comes back. Cannot be cancelled half-way.
   template <class F, class T = std::invoke_result_t<F&>>
   Task<T> run(F work) {
-    const Asked asked(*asked_);
+    const Asking asking(*asked_);
     stand_back_when_due(co_await asio::this_coro::executor);
     co_return co_await pool_.run(std::move(work));
   }
 
  private:
-  // For the life of a piece of work.
+  // Pieces of work that have been asked for and have not ended.
   struct Asked {
-    explicit Asked(std::atomic<int>& all) : count(all) { count.fetch_add(1, std::memory_order_relaxed); }
-    ~Asked() { count.fetch_sub(1, std::memory_order_relaxed); }
-    Asked(const Asked&) = delete;
-    Asked& operator=(const Asked&) = delete;
-    std::atomic<int>& count;
+    std::atomic<int> count{0};
+    std::atomic<unsigned> rests{0};  // how often that has come down to nothing
+
+    void begin() {
+      if (count.fetch_add(1, std::memory_order_relaxed) == 0) count.notify_one();
+    }
+    void end() {
+      if (count.fetch_sub(1, std::memory_order_relaxed) == 1) rests.fetch_add(1, std::memory_order_relaxed);
+    }
+  };
+  // For the life of a piece of work.
+  struct Asking {
+    explicit Asking(Asked& all) : asked(all) { asked.begin(); }
+    ~Asking() { asked.end(); }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+    Asked& asked;
   };
   class StandingBack;
 
   void stand_back_when_due(const asio::any_io_executor& home);
 
   // Looked at once more when this may be gone.
-  std::shared_ptr<std::atomic<int>> asked_ = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<Asked> asked_ = std::make_shared<Asked>();
   BlockingPool pool_;
+  std::jthread nudge_;
 };
 
 }  // namespace hotswap::wasm

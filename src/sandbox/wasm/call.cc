@@ -52,19 +52,24 @@ std::chrono::nanoseconds thread_cpu() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// A call that seems to have held its thread up may only have been kept from the core, by another process or another
-// machine. To know at little cost, every so many calls of a thread note the time that it has had.
+// A guest that seems to have held its thread up may only have been kept from the core, by another process or another
+// machine. To know at little cost, the thread notes now and then, before it runs one, the time that it has had.
 class CoreSamples {
  public:
-  // No more than this thread has had since one of its latest calls; nothing where nobody needs to know.
-  static std::chrono::nanoseconds since_last(bool needed) {
-    constexpr unsigned kCalls = 8;  // their time is small against limits::kStall
-    thread_local unsigned calls = 0;
-    thread_local std::chrono::nanoseconds noted{0};
-    if (!needed && ++calls % kCalls != 0) return {};
-    const auto now = thread_cpu();
-    return now - std::exchange(noted, now);
+  static void before_guest() {
+    constexpr auto kOften = limits::kStall / 2;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - noted_at < kOften) return;
+    noted_at = now;
+    noted = thread_cpu();
   }
+
+  // No less than the guest has had that this thread ran last, and hardly more than half a stall beyond that.
+  static std::chrono::nanoseconds of_guest() { return thread_cpu() - noted; }
+
+ private:
+  static inline thread_local std::chrono::steady_clock::time_point noted_at;
+  static inline thread_local std::chrono::nanoseconds noted{0};
 };
 
 }  // namespace
@@ -147,29 +152,37 @@ Call::Call(eng_call* handle, asio::any_io_executor home, CallBudget budget, Asid
 
 Call::~Call() = default;
 
-eng_poll Call::poll() {
+eng_poll Call::run() {
   const eng_waker waker = signal_->waker();
   return eng_call_poll(handle_.get(), &waker);
 }
 
+eng_poll Call::poll() {
+  CoreSamples::before_guest();
+  return run();
+}
+
 Task<eng_poll> Call::poll_aside() {
-  co_return co_await aside_.run([this] {
+  const eng_poll event = co_await aside_.run([this] {
     const auto before = cpu();
     const auto core_before = thread_cpu();
-    const eng_poll event = poll();
+    const eng_poll ran = run();
     const auto on_core = thread_cpu() - core_before;
     preempted_ += std::max(std::chrono::nanoseconds{0}, cpu() - before - on_core);
     longest_aside_ = std::max(longest_aside_, on_core);
-    return event;
+    return ran;
   });
+  if (begun_aside_ && stalls_.unknown()) stalls_.ran_aside(longest_aside_, Clock::now());
+  co_return event;
 }
 
 void Call::note_stall(std::chrono::nanoseconds cpu) {
   if (is_aside_) return;  // nobody waits for it
   const auto held = cpu - std::exchange(noted_, cpu);
-  const auto on_core = CoreSamples::since_last(held >= limits::kStall);
   if (held < limits::kStall) return;
-  stalls_.held(std::min(held, on_core), Clock::now());
+  const auto had = std::min(held, CoreSamples::of_guest());
+  if (had < limits::kStall) return;
+  stalls_.held(had, Clock::now());
   is_aside_ = true;
 }
 
@@ -197,8 +210,6 @@ Task<bool> Call::pause(eng_poll why) {
   const auto now = Clock::now();
   begin_timing(now);
   note_stall(cpu());
-  // Whoever has computed for a tick is likely to compute for another.
-  if (why == ENG_POLL_YIELDED) is_aside_ = true;
   if (why == ENG_POLL_PENDING && !co_await signal_->wait(deadline_)) {
     timed_out_ = true;
     co_return false;
@@ -221,7 +232,7 @@ Result<CallOutcome> Call::end() {
 
 Task<Result<CallOutcome>> Call::end_aside() {
   auto result = co_await aside_.run([this] { return end(); });
-  if (begun_aside_) stalls_.ended_aside(longest_aside_, Clock::now());
+  if (begun_aside_) stalls_.ran_aside(longest_aside_, Clock::now());
   co_return result;
 }
 

@@ -63,6 +63,8 @@ class Call {
   [[nodiscard]] Task<Result<CallOutcome>> end_aside();
 
  private:
+  [[nodiscard]] eng_poll run();
+
   using Clock = std::chrono::steady_clock;
   struct Free {
     void operator()(eng_call* call) const noexcept { eng_call_free(call); }
@@ -71,7 +73,8 @@ class Call {
     void operator()(WakeSignal* signal) const noexcept;
   };
 
-  // Notes how long the guest has had this thread since it was asked last.
+  // Notes how long the guest has had this thread since it was asked last. Whoever has had it for long is likely to want
+  // it for longer, and goes on aside.
   void note_stall(std::chrono::nanoseconds cpu);
   void begin_timing(Clock::time_point now);
   [[nodiscard]] std::chrono::nanoseconds cpu() const;

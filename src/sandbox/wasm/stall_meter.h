@@ -11,7 +11,8 @@ namespace hotswap::wasm {
 
 // A version may hold up I/O threads for limits::kStallShare of the time, with limits::kStallCredit in advance: that is
 // little enough for the 99th percentile of its neighbours. One that has held them up for longer is kept aside until the
-// time that passes has paid for it, however long that was. Time comes from outside. Any thread.
+// time that passes has paid for it, however long that was. Nobody knows a new version: its calls begin aside until one
+// of them has paused or ended. Time comes from outside. Any thread.
 class StallMeter {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -19,6 +20,9 @@ class StallMeter {
 
   // Whether its calls are to begin aside. One load.
   [[nodiscard]] bool aside() const noexcept { return aside_.load(std::memory_order_relaxed); }
+
+  // Whether no call has paused or ended yet.
+  [[nodiscard]] bool unknown() const noexcept { return !known_.load(std::memory_order_relaxed); }
 
   // A guest kept an I/O thread for `time` without a pause.
   void held(Duration time, Time now) {
@@ -29,11 +33,17 @@ class StallMeter {
     if (owed_ >= limits::kStallCredit) aside_.store(true, std::memory_order_relaxed);
   }
 
-  // A call that began aside has ended; `longest`: what it took at a stretch. While there are such calls, nothing that
-  // is owed below the credit is forgotten.
-  void ended_aside(Duration longest, Time now) {
+  // A call that began aside has ended, or the first one has paused; `longest`: what it took at a stretch. While there
+  // are such calls, nothing that is owed below the credit is forgotten.
+  void ran_aside(Duration longest, Time now) {
     const std::lock_guard lock(mutex_);
     pay(now);
+    if (!known_.exchange(true, std::memory_order_relaxed)) {
+      if (longest >= limits::kStall) owed_ += longest;
+      if (owed_ < limits::kStallCredit) aside_.store(false, std::memory_order_relaxed);
+      return;
+    }
+    if (!aside()) return;  // this one has its parameters to blame
     if (longest >= limits::kStall) owed_ = std::max<Duration>(owed_, limits::kStallCredit);
     if (owed_ == Duration{0}) aside_.store(false, std::memory_order_relaxed);
   }
@@ -47,7 +57,8 @@ class StallMeter {
     paid_ = std::max(paid_, now);
   }
 
-  std::atomic<bool> aside_{false};
+  std::atomic<bool> aside_{true};
+  std::atomic<bool> known_{false};
   std::mutex mutex_;
   Duration owed_{0};
   Time paid_{};
