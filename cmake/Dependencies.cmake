@@ -26,5 +26,13 @@ target_include_directories(SOCI::soci_postgresql INTERFACE /usr/include/soci /us
 target_link_libraries(SOCI::soci_sqlite3 INTERFACE ${SQLITE3_LIBRARY})
 target_link_libraries(SOCI::soci_postgresql INTERFACE ${PQ_LIBRARY})
 
+# The allocator of the programs that run guests. glibc's keeps a heap locked while it copies a buffer that grows, and the
+# address space while it takes and returns large ones: requests wait for both. The sanitizers bring their own.
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
+add_library(allocator INTERFACE)
+if(NOT HOTSWAP_SANITIZE)
+  target_link_libraries(allocator INTERFACE PkgConfig::jemalloc)
+endif()
+
 # What every part may use. Linked everywhere, so that one precompiled header fits all parts.
 set(HOTSWAP_COMMON_LIBRARIES Boost::boost Boost::json Boost::url fmt::fmt spdlog::spdlog Threads::Threads)

@@ -8,6 +8,7 @@ packages=(
   # libraries
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libsoci-dev libsqlite3-dev libpq-dev libspdlog-dev
   libfmt-dev libcli11-dev prometheus-cpp-dev libbrotli-dev libcurl4-openssl-dev libyaml-cpp-dev libssl-dev
+  libjemalloc-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev wrk iproute2 shellcheck
   # guests

@@ -1,5 +1,4 @@
 // `hotswap up`: control plane and node in one process, which talk by direct calls.
-#include "base/allocator.h"
 #include "cli/server_parts.h"
 #include "model/principal.h"
 
@@ -102,7 +101,6 @@ class AllInOne final : public RunningServer {
 
 Result<std::unique_ptr<RunningServer>> start_all(const CommonSettings& common, const ControlSettings& control,
                                                  const NodeSettings& node) {
-  keep_large_buffers();
   auto server = std::make_unique<AllInOne>(common);
   HS_CHECK(server->start(common, control, node));
   return server;

@@ -1,7 +1,6 @@
 // `hotswap node`: a node whose control plane is another process.
 #include <atomic>
 
-#include "base/allocator.h"
 #include "cli/server_parts.h"
 #include "model/principal.h"
 #include "node/http_link.h"
@@ -80,7 +79,6 @@ class NodeServer final : public RunningServer {
 
 Result<std::unique_ptr<RunningServer>> start_node(const CommonSettings& common, const NodeSettings& node,
                                                   const Membership& membership) {
-  keep_large_buffers();
   auto server = std::make_unique<NodeServer>(common);
   HS_CHECK(server->start(common, node, membership));
   return server;
