@@ -3,15 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "base/limits.h"
 #include "sandbox/wasm/code_cache.h"
@@ -54,9 +55,15 @@ json::object measure(int rounds, F&& work) {
 
 void call_once(wasm::WasmWorkload& workload, const std::string& function, const std::string& params) {
   asio::io_context io;
-  auto done = asio::co_spawn(io, workload.invoke({.function = function, .params = params}, nullptr), asio::use_future);
+  std::optional<Result<CallOutcome>> result;
+  asio::co_spawn(io, workload.invoke({.function = function, .params = params}, nullptr),
+                 [&](const std::exception_ptr& error, Result<CallOutcome> outcome) {
+                   if (error) std::rethrow_exception(error);
+                   result = std::move(outcome);
+                   io.stop();  // a timer of the work aside may be left
+                 });
   io.run();
-  const auto outcome = must(done.get());
+  const auto outcome = must(std::move(*result));
   if (outcome.failure) {
     fmt::print(stderr, "the guest failed: {}\n", outcome.message);
     std::exit(1);

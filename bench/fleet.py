@@ -81,7 +81,7 @@ def until(condition, what, seconds=60):
 def nine(bench):
     def make():
         server = HotSwap(bench.work / "nine", "--nodes", len(REGIONS) * NODES_IN_REGION, "--regions",
-                         ",".join(REGIONS), "--deployments-per-hour", "0", *NODE_FLAGS, cores=ANY_CORE)
+                         ",".join(REGIONS), *NODE_FLAGS, cores=ANY_CORE)
         until(lambda: all_healthy(server, len(server.nodes)), "not every node is healthy")
         return server
     return bench.server("nine", make)

@@ -115,7 +115,8 @@ class HotSwap(Api):
 
     def __init__(self, data, *flags, cores=SERVER_CORE):
         super().__init__([PROGRAMS / "hotswap", "up", "--data", data, "--api", "127.0.0.1:0", "--gateway",
-                          "127.0.0.1:0", "--output", "json", *flags], self.read_addresses, cores=cores)
+                          "127.0.0.1:0", "--deployments-per-hour", "0", "--output", "json", *flags],
+                         self.read_addresses, cores=cores)
 
     def read_addresses(self, _):
         ready = json.loads(self.first_line())
