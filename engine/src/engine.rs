@@ -2,7 +2,7 @@
 
 use crate::abi::{Config, ErrorKind, Failure, Fallible};
 use crate::link::Linkers;
-use crate::outbound;
+use crate::outbound_http;
 use crate::ticker::{Polling, Ticker};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Engine {
             .build()
             .map_err(failed)?;
         // SAFETY: the caller of `eng_engine_new` keeps to the header.
-        let tls = outbound::tls(unsafe { config.outbound_ca.bytes() });
+        let tls = outbound_http::tls(unsafe { config.outbound_ca.bytes() });
         let tls = tls.map_err(|problem| Failure::new(ErrorKind::Config, problem))?;
         let tick = u64::from(config.tick_microseconds.max(1));
         Ok(Arc::new(Self {

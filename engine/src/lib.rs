@@ -23,6 +23,8 @@ mod limits;
 mod link;
 mod network;
 mod outbound;
+mod outbound_body;
+mod outbound_http;
 mod quota;
 pub mod refusal;
 mod sockets;

@@ -140,7 +140,7 @@ const GROUPS: &[Group] = &[
         names: &["wasi:http/outgoing-handler@0.2.12", "wasi:http/types@0.2.12"],
         add: |linker| {
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-            crate::outbound::explain_02(linker)
+            crate::outbound_http::explain_02(linker)
         },
     },
     Group {

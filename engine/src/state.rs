@@ -3,7 +3,8 @@
 use crate::abi::{self, ErrorKind, Failure, Fallible, Outcome};
 use crate::limits::{Limiter, Shared};
 use crate::network::{Host, Network};
-use crate::outbound::{self, Hooks, Outbound};
+use crate::outbound::{self, Outbound};
+use crate::outbound_http::Hooks;
 use crate::quota::Quota;
 use bytes::Bytes;
 use std::io;
