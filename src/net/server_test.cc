@@ -1,7 +1,10 @@
 #include "net/server.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -121,6 +124,33 @@ TEST(Server, StreamsALargeBodyBothWays) {
     EXPECT_TRUE(echoed == body);
     sender.join();
   }
+}
+
+TEST(Server, LetsOthersHaveTurnsWhileALargeReplyLeaves) {
+  constexpr std::size_t kPieces = 64;
+  const std::string body(kPieces * limits::kReplyPiece, 'x');
+  std::size_t turns = 0;
+  TestServer server([&](Exchange& exchange) -> Task<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    bool sent = false;
+    bool ended = false;
+    // Another that always has something to do.
+    std::function<void()> other = [&] {
+      ++turns;
+      if (!sent) return asio::post(executor, other);
+      ended = true;
+    };
+    asio::post(executor, other);
+    std::ignore = co_await exchange.reply(200, "text/plain", body);
+    sent = true;
+    while (!ended) co_await asio::post(executor, asio::use_awaitable);
+  });
+  auto client = server.connect();
+  client.send(get("/"));
+  EXPECT_THAT(client.read_reply(), EndsWith(body));
+  client.close();
+  EXPECT_TRUE(server.wait_for_no_connections());
+  EXPECT_GE(turns, kPieces - 1);
 }
 
 TEST(Server, StreamsChunksAndTrailers) {

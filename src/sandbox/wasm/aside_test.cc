@@ -9,7 +9,11 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <string>
+#include <string_view>
 #include <thread>
 
 namespace hotswap::wasm {
@@ -22,6 +26,21 @@ long rests() {
   rusage usage{};
   ::getrusage(RUSAGE_THREAD, &usage);
   return usage.ru_nvcsw;
+}
+
+// How often the thread of that name has left its core of its own accord.
+long rests_of(std::string_view thread) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (name != thread) continue;
+    constexpr std::string_view kField = "voluntary_ctxt_switches:";
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(kField)) return std::stol(line.substr(kField.size()));
+    }
+  }
+  return 0;
 }
 
 class AsideTest : public testing::Test {
@@ -55,6 +74,21 @@ TEST_F(AsideTest, AThreadThatNeverRestsStandsBackWhileWorkAsideStarves) {
                  [&](const std::exception_ptr&) { fed.set_value(); });
   io_.run();
   EXPECT_GE(rested_, kEnough);
+}
+
+TEST_F(AsideTest, WakesNowAndThenWhileThereIsWorkSoThatTheKernelChoosesAgain) {
+  std::promise<void> fed;
+  auto waiting = asio::co_spawn(io_, aside_.run([&] { fed.get_future().wait(); }), asio::use_future);
+  io_.run_for(1ms);
+  constexpr long kEnough = 20;
+  const long before = rests_of("nudge");
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  while (rests_of("nudge") - before < kEnough && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_GE(rests_of("nudge") - before, kEnough);
+  fed.set_value();
+  io_.run();
+  waiting.get();
+  EXPECT_LT(std::chrono::steady_clock::now(), until);
 }
 
 TEST_F(AsideTest, AThreadWithoutWorkAsideNeedsNoRest) {
