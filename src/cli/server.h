@@ -37,7 +37,7 @@ struct ScalingSettings {
   std::int64_t cooldown = 300;         // seconds
   std::vector<std::string> min_nodes;  // default 1
   std::vector<std::string> max_nodes;  // default limits::kNodesPerRegion
-  std::string webhook;                 // http URL
+  std::string webhook;                 // URL
   std::string webhook_secret;
 };
 
@@ -66,7 +66,8 @@ struct ControlSettings {
   std::int64_t credential_life = 86'400;                   // seconds
   ScalingSettings scaling;
   MailSettings mail;
-  std::string prometheus_url;  // http; empty = the queries of analyses have no value
+  std::string prometheus_url;  // empty = the queries of analyses have no value
+  std::string web_ca_file;     // PEM; empty = the system's
 };
 
 struct NodeSettings {

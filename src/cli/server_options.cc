@@ -161,6 +161,11 @@ void add_control_options(CLI::App& command, ControlSettings& settings) {
       .add_option("--prometheus-url", settings.prometheus_url,
                   "Prometheus server that answers the queries of analyses, such as http://127.0.0.1:9090")
       ->type_name("URL");
+  command
+      .add_option("--web-ca", settings.web_ca_file,
+                  "Certificates that an https webhook or Prometheus is held against, PEM, in place of the system's")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE");
   add_scaling_options(command, settings.scaling);
   add_mail_options(command, settings.mail);
 }

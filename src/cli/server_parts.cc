@@ -111,7 +111,7 @@ Result<> apply_scaling(const ScalingSettings& settings, control::Options& option
                                                  settings.down_cpu, settings.up_cpu));
   }
   if (!settings.webhook.empty()) {
-    if (const auto url = net::parse_url(settings.webhook); !url) {
+    if (const auto url = net::check_url(settings.webhook); !url) {
       return fail(ErrorKind::kInvalid, "--scaling-webhook: " + url.error().detail);
     }
   }
@@ -261,11 +261,12 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
   options.deployments_per_hour = settings.deployments_per_hour;
   options.credential_life = std::chrono::seconds(settings.credential_life);
   if (!settings.prometheus_url.empty()) {
-    if (const auto url = net::parse_url(settings.prometheus_url); !url) {
+    if (const auto url = net::check_url(settings.prometheus_url); !url) {
       return fail(ErrorKind::kInvalid, "--prometheus-url: " + url.error().detail);
     }
   }
   options.prometheus_url = settings.prometheus_url;
+  options.web_ca_file = settings.web_ca_file;
   HS_CHECK(apply_scaling(settings.scaling, options));
   HS_CHECK(apply_mail(settings.mail, options));
   options.scaling.on_decision = std::move(on_scaling);

@@ -28,9 +28,9 @@ std::vector<Region> regions_of(const Options& options) {
 std::int64_t first_revision(const Clock& clock) { return clock.now().time_since_epoch().count() * 1000; }
 
 // nullptr where none is stated. Whoever starts the control plane has checked the URL.
-std::unique_ptr<Prometheus> prometheus_of(const asio::any_io_executor& home, const Options& options) {
+std::unique_ptr<Prometheus> prometheus_of(net::WebClient& client, const Options& options) {
   if (options.prometheus_url.empty()) return nullptr;
-  auto made = Prometheus::create(home, options.prometheus_url);
+  auto made = Prometheus::create(client, options.prometheus_url);
   if (made) return *std::move(made);
   log::error("the queries of analyses cannot be asked", "", {{"error", made.error().detail}});
   return nullptr;
@@ -59,7 +59,8 @@ struct App::Wiring {
                      {.store = parts.store, .pool = parts.pool, .clock = parts.clock, .random = parts.random},
                      reported};
   Fleet fleet{home.executor(), options, publication, nodes, reported, parts.clock, parts.metrics};
-  std::unique_ptr<Prometheus> prometheus = prometheus_of(home.executor(), options);
+  net::WebClient web{options.web_ca_file};
+  std::unique_ptr<Prometheus> prometheus = prometheus_of(web, options);
   Mailer mailer{home.executor(),
                 options.mail,
                 {.store = parts.store,
@@ -87,9 +88,10 @@ struct App::Wiring {
                 publication,
                 fleet,
                 reported};
-  Webhook webhook{home.executor(),
-                  options.scaling,
-                  {.store = parts.store, .pool = parts.pool, .random = parts.random, .metrics = parts.metrics}};
+  Webhook webhook{
+      home.executor(),
+      options.scaling,
+      {.store = parts.store, .pool = parts.pool, .random = parts.random, .metrics = parts.metrics, .web = web}};
   Scaler scaler{home.executor(),
                 options,
                 {.store = parts.store, .pool = parts.pool, .clock = parts.clock, .metrics = parts.metrics},
@@ -162,6 +164,7 @@ struct App::Wiring {
     scaler.stop();
     webhook.stop();
     mailer.stop();
+    web.stop();
     while (loops > 0) co_await ended.wait(ended.count(), std::chrono::steady_clock::time_point::max());
     co_await home.alone();
   }

@@ -130,7 +130,6 @@ Task<void> Driver::rest() {
 
 void Driver::stop() {
   stopping_ = true;
-  if (parts_.prometheus != nullptr) parts_.prometheus->stop();
   reported_.notify();
   events_.notify();
 }

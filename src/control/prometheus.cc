@@ -1,6 +1,5 @@
 #include "control/prometheus.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 #include <fmt/format.h>
@@ -13,9 +12,6 @@
 
 namespace hotswap::control {
 namespace {
-
-// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
-using asio::experimental::awaitable_operators::operator||;
 
 constexpr unsigned kOk = 200;
 
@@ -71,24 +67,16 @@ Result<std::optional<double>> sample_of(std::string_view document) {
   return value_of(*value);
 }
 
-Result<std::unique_ptr<Prometheus>> Prometheus::create(asio::any_io_executor home, std::string_view url) {
-  HS_TRY(auto parsed, net::parse_url(url));
-  if (parsed.target.find('?') != std::string::npos) {
+Result<std::unique_ptr<Prometheus>> Prometheus::create(net::WebClient& client, std::string_view url) {
+  HS_CHECK(net::check_url(url));
+  if (url.contains('?')) {
     return fail(ErrorKind::kInvalid, fmt::format("\"{}\" has a query: expected a URL such as http://host:9090", url));
   }
-  HS_TRY(auto client, net::Client::create(home, parsed.origin));
-  while (parsed.target.ends_with('/')) parsed.target.pop_back();
-  return std::unique_ptr<Prometheus>(
-      new Prometheus(std::move(home), std::move(client), parsed.target + "/api/v1/query"));
+  while (url.ends_with('/')) url.remove_suffix(1);
+  return std::unique_ptr<Prometheus>(new Prometheus(client, fmt::format("{}/api/v1/query", url)));
 }
 
-Prometheus::Prometheus(asio::any_io_executor home, std::unique_ptr<net::Client> client, std::string path)
-    : client_(std::move(client)), path_(std::move(path)), stopped_(std::move(home)) {}
-
-void Prometheus::stop() {
-  stopping_ = true;
-  stopped_.notify();
-}
+Prometheus::Prometheus(net::WebClient& client, std::string url) : client_(client), url_(std::move(url)) {}
 
 Task<QueryAnswers> Prometheus::ask(std::vector<std::string> queries, std::chrono::milliseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
@@ -110,15 +98,10 @@ Task<QueryAnswers> Prometheus::ask(std::vector<std::string> queries, std::chrono
 }
 
 Task<Result<std::optional<double>>> Prometheus::ask_one(std::string query, std::chrono::milliseconds timeout) {
-  if (stopping_) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  net::ClientRequest request;
-  request.target = fmt::format("{}?query={}", path_, boost::urls::encode(query, boost::urls::unreserved_chars));
-  request.timeout = timeout;
-  request.response_bytes = limits::kPrometheusReplyBytes;
-  auto answer = co_await (client_->send(std::move(request)) ||
-                          stopped_.wait(stopped_.count(), std::chrono::steady_clock::time_point::max()));
-  if (answer.index() == 1) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  const auto& response = std::get<0>(answer);
+  const auto response = co_await client_.send(
+      {.url = fmt::format("{}?query={}", url_, boost::urls::encode(query, boost::urls::unreserved_chars)),
+       .timeout = timeout,
+       .response_bytes = limits::kPrometheusReplyBytes});
   if (!response) {
     co_return fail(ErrorKind::kUpstream, "Prometheus did not answer: " + response.error().detail);
   }

@@ -86,9 +86,10 @@ class FakePrometheus {
 QueryAnswers ask(const std::string& url, std::vector<std::string> queries,
                  std::chrono::milliseconds timeout = kPatience) {
   return run([](std::string at, std::vector<std::string> asked, std::chrono::milliseconds most) -> Task<QueryAnswers> {
-    auto client = Prometheus::create(co_await asio::this_coro::executor, at);
-    if (!client) throw std::runtime_error(client.error().detail);
-    co_return co_await (*client)->ask(std::move(asked), most);
+    net::WebClient client;
+    auto server = Prometheus::create(client, at);
+    if (!server) throw std::runtime_error(server.error().detail);
+    co_return co_await (*server)->ask(std::move(asked), most);
   }(url, std::move(queries), timeout));
 }
 
@@ -123,9 +124,9 @@ TEST(PrometheusClient, GivesUpOnAServerThatDoesNotAnswer) {
 }
 
 TEST(PrometheusClient, RefusesAUrlThatIsNone) {
-  asio::io_context io;
-  for (const char* url : {"", "localhost:9090", "https://host", "http://host/?a=b"}) {
-    EXPECT_FALSE(Prometheus::create(io.get_executor(), url)) << url;
+  net::WebClient client;
+  for (const char* url : {"", "localhost:9090", "ftp://host", "http://host/?a=b"}) {
+    EXPECT_FALSE(Prometheus::create(client, url)) << url;
   }
 }
 

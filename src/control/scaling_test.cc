@@ -1,6 +1,7 @@
 // Autoscaling over the API: what nodes report becomes a decision in the log, a webhook and a metric.
 #include "base/digest.h"
 #include "control/node_fixture.h"
+#include "net/https_sink.h"
 
 namespace hotswap::control {
 namespace {
@@ -224,6 +225,21 @@ TEST_F(ScalingTest, EachDecisionIsToldToTheWebhookAndSigned) {
   EXPECT_EQ(sent.signature, "sha256=" + hmac_sha256("a secret", sent.body));
   EXPECT_EQ(json::parse(sent.body), decisions().at(0));
   EXPECT_TRUE(eventually([&] { return !*platform_->store().untold_scaling_event(); }));
+}
+
+TEST_F(ScalingTest, AWebhookIsToldByHttpsWhereItsCertificateIsTrusted) {
+  net::HttpsSink receiver;
+  Options options = scaling_options(receiver.url() + "/hooks?team=a");
+  options.web_ca_file = receiver.certificate();
+  start(std::move(options));
+  be_busy();
+  const auto sent = receiver.request();
+  EXPECT_EQ(sent.at("method"), "POST");
+  EXPECT_EQ(sent.at("path"), "/hooks?team=a");
+  EXPECT_EQ(sent.at("headers").at("hotswap-event"), "scaling");
+  const std::string body(sent.at("body").as_string());
+  EXPECT_EQ(sent.at("headers").at("hotswap-signature"), json::value("sha256=" + hmac_sha256("a secret", body)));
+  EXPECT_EQ(json::parse(body).at("sequence"), 1);
 }
 
 TEST_F(ScalingTest, AWebhookThatFailsIsToldAgainUntilItTakesIt) {

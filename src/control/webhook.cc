@@ -1,9 +1,6 @@
 #include "control/webhook.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
-
-#include <optional>
 
 #include "base/backoff.h"
 #include "base/digest.h"
@@ -11,9 +8,6 @@
 
 namespace hotswap::control {
 namespace {
-
-// NOLINTNEXTLINE(misc-unused-using-decls): used in a co_await expression below, where clang-tidy does not look
-using asio::experimental::awaitable_operators::operator||;
 
 constexpr auto kForever = std::chrono::steady_clock::time_point::max();
 constexpr unsigned kFirstSuccess = 200;
@@ -25,20 +19,10 @@ Webhook::Webhook(asio::any_io_executor home, const ScalingOptions& options, Part
     : options_(options),
       parts_(parts),
       added_(home),
-      stopped_(home),
+      stopped_(std::move(home)),
       delivered_(parts.metrics.counter("wasm.scaling.webhooks.delivered.total", "Scaling decisions that were told")),
       retried_(parts.metrics.counter("wasm.scaling.webhooks.retried.total", "Tries to tell one that failed")),
-      given_up_(parts.metrics.counter("wasm.scaling.webhooks.failed.total", "Scaling decisions that nobody took")) {
-  if (options.webhook_url.empty()) return;
-  auto url = net::parse_url(options.webhook_url);
-  auto client = url ? net::Client::create(std::move(home), url->origin) : std::unexpected(url.error());
-  if (!client) {
-    log::error("scaling decisions are not told to anybody", "", {{"error", client.error().detail}});
-    return;
-  }
-  url_ = *std::move(url);
-  client_ = *std::move(client);
-}
+      given_up_(parts.metrics.counter("wasm.scaling.webhooks.failed.total", "Scaling decisions that nobody took")) {}
 
 void Webhook::stop() {
   stopping_ = true;
@@ -53,7 +37,7 @@ Task<void> Webhook::pause(std::chrono::milliseconds time) {
 }
 
 Task<void> Webhook::run() {
-  while (!stopping_ && client_ != nullptr) {
+  while (!stopping_ && wanted()) {
     const auto seen = added_.count();
     auto event = co_await parts_.pool.run([this] { return parts_.store.untold_scaling_event(); });
     if (!event) {
@@ -95,23 +79,19 @@ Task<void> Webhook::tell(ScalingEvent event) {
 }
 
 Task<Result<>> Webhook::post(const ScalingEvent& event) {
-  if (stopping_) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  net::ClientRequest request;
-  request.method = "POST";
-  request.target = url_.target;
-  request.body = to_json_text(event);
-  request.headers = {{"Content-Type", "application/json"},
-                     {"hotswap-event", "scaling"},
-                     {"hotswap-delivery", std::to_string(event.sequence)}};
+  net::WebRequest request{.method = "POST",
+                          .url = options_.webhook_url,
+                          .headers = {{"Content-Type", "application/json"},
+                                      {"hotswap-event", "scaling"},
+                                      {"hotswap-delivery", std::to_string(event.sequence)}},
+                          .body = to_json_text(event),
+                          .timeout = limits::kWebhookTimeout,
+                          .response_bytes = limits::kWebhookReplyBytes};
   if (!options_.webhook_secret.empty()) {
     request.headers.emplace_back("hotswap-signature", "sha256=" + hmac_sha256(options_.webhook_secret, request.body));
   }
-  request.timeout = limits::kWebhookTimeout;
-  request.response_bytes = limits::kWebhookReplyBytes;
-  auto answer = co_await (client_->send(std::move(request)) || stopped_.wait(stopped_.count(), kForever));
-  if (answer.index() == 1) co_return fail(ErrorKind::kUnavailable, "the control plane is stopping");
-  auto& response = std::get<0>(answer);
-  if (!response) co_return std::unexpected(std::move(response).error());
+  const auto response = co_await parts_.web.send(std::move(request));
+  if (!response) co_return std::unexpected(response.error());
   if (response->status >= kFirstSuccess && response->status <= kLastSuccess) co_return Result<>{};
   co_return fail(ErrorKind::kUpstream, fmt::format("the webhook answered with status {}", response->status));
 }

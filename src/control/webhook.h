@@ -1,7 +1,6 @@
 // Tells another server of every decision about the number of nodes.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "base/blocking_pool.h"
@@ -9,8 +8,7 @@
 #include "base/metrics.h"
 #include "control/settings.h"
 #include "control/signal.h"
-#include "net/client.h"
-#include "net/url.h"
+#include "net/web_client.h"
 #include "store/store.h"
 
 namespace hotswap::control {
@@ -28,14 +26,16 @@ class Webhook {
     BlockingPool& pool;
     Random& random;
     Metrics& metrics;
+    net::WebClient& web;
   };
+  // The end of parts.web is the end of a try in flight.
   Webhook(asio::any_io_executor home, const ScalingOptions& options, Parts parts);
 
   // Whether decisions are to be told.
-  [[nodiscard]] bool wanted() const noexcept { return client_ != nullptr; }
+  [[nodiscard]] bool wanted() const noexcept { return !options_.webhook_url.empty(); }
   // There is something new in the store.
   void notify() { added_.notify(); }
-  // Until stop(), which ends a try in flight: it is made again after the next start.
+  // Until stop(); a try that was in flight then is made again after the next start.
   Task<void> run();
   void stop();
 
@@ -46,8 +46,6 @@ class Webhook {
 
   const ScalingOptions& options_;
   Parts parts_;
-  net::Url url_;
-  std::unique_ptr<net::Client> client_;
   Signal added_;
   Signal stopped_;
   bool stopping_ = false;

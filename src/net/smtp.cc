@@ -1,13 +1,14 @@
 #include "net/smtp.h"
 
 #include <boost/url/parse.hpp>
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
+
+#include "net/curl.h"
 
 namespace hotswap::net {
 namespace {
@@ -19,26 +20,6 @@ constexpr long kPermanent = 500;
 constexpr long kMostStatus = 599;
 // RFC 4954: what the server says to who is not, or not well enough, authenticated. Whoever runs it can mend that.
 constexpr std::array<long, 4> kUnauthenticated{530, 534, 535, 538};
-
-struct Closer {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  void operator()(curl_mime* mime) const { curl_mime_free(mime); }
-};
-
-class List {
- public:
-  void add(const std::string& line) {
-    auto* longer = curl_slist_append(list_.get(), line.c_str());
-    if (longer == nullptr) throw std::bad_alloc();
-    std::ignore = list_.release();
-    list_.reset(longer);
-  }
-  [[nodiscard]] curl_slist* get() const { return list_.get(); }
-
- private:
-  std::unique_ptr<curl_slist, Closer> list_;
-};
 
 std::string base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4, '\0');
@@ -121,13 +102,7 @@ void set_server(CURL* handle, const SmtpOptions& options) {
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
   curl_easy_setopt(handle, CURLOPT_PROXY, "");  // the environment's are for other things
   curl_easy_setopt(handle, CURLOPT_USE_SSL, options.plain ? CURLUSESSL_NONE : CURLUSESSL_ALL);
-  curl_easy_setopt(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!options.ca_file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
-    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-  }
+  verify_server(handle, options.ca_file);
   if (!options.user.empty()) {
     curl_easy_setopt(handle, CURLOPT_USERNAME, options.user.c_str());
     curl_easy_setopt(handle, CURLOPT_PASSWORD, options.password.c_str());
@@ -161,9 +136,8 @@ Result<> check(const SmtpOptions& options) {
 }
 
 Result<> send_mail(const SmtpOptions& options, const SmtpMail& mail, const std::atomic<bool>& stop) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, Closer> handle(curl_easy_init());
-  if (ready != CURLE_OK || !handle) return fail(ErrorKind::kInternal, "libcurl cannot be started");
+  const auto handle = make_curl();
+  if (!handle) return fail(ErrorKind::kInternal, "libcurl cannot be started");
   set_server(handle.get(), options);
   std::array<char, CURL_ERROR_SIZE> problem{};
   curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, problem.data());
@@ -172,11 +146,11 @@ Result<> send_mail(const SmtpOptions& options, const SmtpMail& mail, const std::
   curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &stop);
 
   const std::string sender = fmt::format("<{}>", options.from);
-  List recipients;
+  CurlList recipients;
   recipients.add(fmt::format("<{}>", mail.to));
   curl_easy_setopt(handle.get(), CURLOPT_MAIL_FROM, sender.c_str());
   curl_easy_setopt(handle.get(), CURLOPT_MAIL_RCPT, recipients.get());
-  List headers;
+  CurlList headers;
   headers.add("Date: " + date_text(mail.at));
   headers.add("From: HotSwap " + sender);
   headers.add(fmt::format("To: <{}>", mail.to));
@@ -184,7 +158,7 @@ Result<> send_mail(const SmtpOptions& options, const SmtpMail& mail, const std::
   headers.add(fmt::format("Message-ID: <{}@{}>", mail.id, domain_of(options.from)));
   headers.add("Auto-Submitted: auto-generated");  // RFC 3834: nobody on holiday answers it
   curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-  const std::unique_ptr<curl_mime, Closer> mime(curl_mime_init(handle.get()));
+  const std::unique_ptr<curl_mime, CurlCloser> mime(curl_mime_init(handle.get()));
   auto* part = curl_mime_addpart(mime.get());
   const std::string text = with_crlf(mail.text);
   curl_mime_data(part, text.data(), text.size());

@@ -7,12 +7,13 @@ import argparse
 import json
 import socketserver
 import ssl
-import subprocess
 import sys
 import threading
 from base64 import b64decode
 from email import message_from_bytes, policy
 from pathlib import Path
+
+import certificate
 
 lock = threading.Lock()
 tries = {}
@@ -118,15 +119,6 @@ class Server(socketserver.ThreadingTCPServer):
         print(f"session ended: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
 
 
-def make_certificate(folder):
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
-    options.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    options.context.load_cert_chain(certificate, key)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
@@ -136,7 +128,7 @@ def main():
     parser.add_argument("--password", default="")
     parser.parse_args(namespace=options)
     if options.tls != "none":
-        make_certificate(options.folder)
+        options.context = certificate.context_in(options.folder)
     with Server(("127.0.0.1", options.port), Session) as server:
         tell(server.server_address[1])
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -151,7 +151,7 @@ TEST(ScalingUpAndDown, MaximumsThatCannotBeMeantAreRefused) {
   EXPECT_THAT(refused({"--nodes", "1", "--max-nodes", "33"}), HasSubstr("32 are possible"));
   EXPECT_THAT(refused({"--nodes", "2", "--max-nodes", "1"}), HasSubstr("is more than --max-nodes"));
   EXPECT_THAT(refused({"--nodes", "1", "--max-nodes", "2", "--scale-up-cpu", "20"}), HasSubstr("must be less than"));
-  EXPECT_THAT(refused({"--scaling-webhook", "https://host/"}), HasSubstr("--scaling-webhook"));
+  EXPECT_THAT(refused({"--scaling-webhook", "ftp://host/"}), HasSubstr("--scaling-webhook"));
   EXPECT_THAT(refused({"--prometheus-url", "localhost:9090"}), HasSubstr("--prometheus-url"));
 }
 
