@@ -1,4 +1,4 @@
-// A request that this process makes of one of its own handlers, without a connection.
+// Requests that this process makes of its own handlers, without a connection.
 #pragma once
 
 #include <string>
@@ -7,32 +7,45 @@
 
 namespace hotswap::net {
 
-// GET without a body. The reply's status is kept, its body counted and dropped. Used on one executor.
-class LocalExchange final : public Exchange {
- public:
-  // `target`: path and query. `limit`: bytes of body after which the reply is cut.
-  LocalExchange(std::string target, std::string host, TraceContext trace, std::size_t limit);
+// A request with its whole body.
+struct LocalRequest {
+  std::string method = "GET";
+  std::string target{};  // path and query
+  http::fields headers{};
+  std::string body{};
+  http::fields trailers{};
+  tcp::endpoint peer{};
+  TraceContext trace{};
+};
 
-  // 0 where nothing was replied, or the reply was cut.
-  [[nodiscard]] unsigned status() const noexcept { return aborted_ ? 0 : status_; }
-  // A whole reply was sent, and not more than the limit.
+// Serves it to a handler. Of the reply it keeps the status; what becomes of the body, those say who derive from it.
+// Used on one executor.
+class LocalExchange : public Exchange {
+ public:
+  // The request outlives it.
+  explicit LocalExchange(const LocalRequest& request) : request_(request) {}
+
+  // 0 where nothing was replied.
+  [[nodiscard]] unsigned status() const noexcept { return status_; }
+  // A whole reply was sent, and not cut.
   [[nodiscard]] bool complete() const noexcept { return finished_ && !aborted_; }
 
-  [[nodiscard]] std::string_view method() const override { return "GET"; }
-  [[nodiscard]] std::string_view target() const override { return target_; }
+  [[nodiscard]] std::string_view method() const override { return request_.method; }
+  [[nodiscard]] std::string_view target() const override { return request_.target; }
   [[nodiscard]] std::string_view path() const override;
   [[nodiscard]] std::string_view query() const override;
-  [[nodiscard]] const http::fields& headers() const override { return headers_; }
+  [[nodiscard]] const http::fields& headers() const override { return request_.headers; }
   [[nodiscard]] std::string_view header(http::field name) const override;
-  [[nodiscard]] tcp::endpoint peer() const override { return {}; }
-  [[nodiscard]] const TraceContext& trace() const override { return trace_; }
+  [[nodiscard]] tcp::endpoint peer() const override { return request_.peer; }
+  [[nodiscard]] const TraceContext& trace() const override { return request_.trace; }
   [[nodiscard]] const std::vector<std::string>& params() const override { return params_; }
-  [[nodiscard]] std::optional<std::uint64_t> body_size() const override { return 0; }
+  [[nodiscard]] std::optional<std::uint64_t> body_size() const override { return request_.body.size(); }
   Task<Result<std::size_t>> read_some(std::span<std::byte> into) override;
   Task<Result<std::string>> read_all(std::size_t limit) override;
-  [[nodiscard]] std::string_view buffered_body() override { return {}; }
-  [[nodiscard]] bool body_done() const override { return true; }
-  [[nodiscard]] const http::fields& trailers() const override { return trailers_; }
+  [[nodiscard]] std::string_view buffered_body() override;
+  [[nodiscard]] bool body_done() const override { return read_ == request_.body.size(); }
+  [[nodiscard]] const http::fields& trailers() const override { return request_.trailers; }
+
   Task<Result<>> reply(unsigned status, std::string_view content_type, std::string_view body,
                        std::span<const Header> headers) override;
   Task<Result<>> begin(unsigned status, std::span<const Header> headers, std::optional<std::uint64_t> size) override;
@@ -44,18 +57,27 @@ class LocalExchange final : public Exchange {
   Task<void> peer_gone() override;
 
  private:
-  Result<> count(std::size_t bytes);
+  // The next bytes of the reply's body. An error cuts the reply.
+  virtual Result<> take(std::string_view bytes) = 0;
+  Result<> take_or_abort(std::string_view bytes);
 
-  const std::string target_;
-  const TraceContext trace_;
-  const std::size_t limit_;
-  http::fields headers_;
-  http::fields trailers_;
+  const LocalRequest& request_;
+  std::size_t read_ = 0;
   std::vector<std::string> params_;
-  std::size_t received_ = 0;
   unsigned status_ = 0;
   bool finished_ = false;
   bool aborted_ = false;
+};
+
+// Drops the reply's body, and cuts a reply that is larger than `limit` bytes.
+class BoundedExchange final : public LocalExchange {
+ public:
+  BoundedExchange(const LocalRequest& request, std::size_t limit) : LocalExchange(request), left_(limit) {}
+
+ private:
+  Result<> take(std::string_view bytes) override;
+
+  std::size_t left_;
 };
 
 }  // namespace hotswap::net

@@ -304,7 +304,9 @@ Task<Result<>> Agent::ask_function(std::shared_ptr<Workload> workload, HealthChe
 
 Task<Result<>> Agent::ask_path(std::shared_ptr<Workload> workload, HealthCheck check) {
   if (!workload->serves_http()) co_return fail(ErrorKind::kUnprocessable, "the module is no HTTP handler");
-  net::LocalExchange exchange(*check.httpPath, "health-check", parts_.tracer.root(false), limits::kHealthReplyBytes);
+  net::LocalRequest request{.target = *check.httpPath, .trace = parts_.tracer.root(false)};
+  request.headers.set(net::http::field::host, "health-check");
+  net::BoundedExchange exchange(request, limits::kHealthReplyBytes);
   HS_CO_TRY(const auto outcome, co_await workload->serve(exchange, {}));
   if (outcome.failure) co_return fail(ErrorKind::kUpstream, outcome.message);
   if (!exchange.complete()) co_return fail(ErrorKind::kUpstream, "the handler's reply was cut");

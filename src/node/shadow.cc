@@ -25,7 +25,7 @@ bool says_nothing(const Error& error) {
 
 std::string name_of(const ShadowCopy& copy) {
   if (const auto* call = std::get_if<CopiedCall>(&copy.request)) return call->function;
-  const CopiedRequest& request = std::get<CopiedHttp>(copy.request).request;
+  const net::LocalRequest& request = std::get<CopiedHttp>(copy.request).request;
   return request.method + ' ' + request.target.substr(0, request.target.find('?'));
 }
 
@@ -106,7 +106,7 @@ Task<void> Shadows::work(Thread& thread) {
 }
 
 Task<void> Shadows::run_one(Thread& thread, ShadowCopy copy) {
-  const CopiedRequest none;
+  const net::LocalRequest none;
   const auto* http = std::get_if<CopiedHttp>(&copy.request);
   const auto patience =
       std::max<std::chrono::nanoseconds>(limits::kShadowPatience, limits::kShadowPatienceFactor * copy.live.wall);

@@ -26,7 +26,7 @@ struct CopiedCall {
 };
 
 struct CopiedHttp {
-  CopiedRequest request;
+  net::LocalRequest request;
   std::size_t prefix_size = 0;
 };
 

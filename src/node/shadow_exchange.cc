@@ -3,7 +3,6 @@
 #include <boost/asio/as_tuple.hpp>
 
 #include <array>
-#include <cstring>
 
 #include "base/limits.h"
 
@@ -12,11 +11,6 @@ namespace {
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-Answer ended(Answer answer) {
-  answer.content.end();
-  return answer;
 }
 
 }  // namespace
@@ -32,15 +26,15 @@ void RecordingExchange::read(std::string_view bytes) {
   }
 }
 
-std::optional<CopiedRequest> RecordingExchange::request() const {
+std::optional<net::LocalRequest> RecordingExchange::request() const {
   if (too_long_ || !live_.body_done()) return std::nullopt;
-  return CopiedRequest{.method = std::string(live_.method()),
-                       .target = std::string(live_.target()),
-                       .headers = live_.headers(),
-                       .body = body_,
-                       .trailers = live_.trailers(),
-                       .peer = live_.peer(),
-                       .trace = live_.trace()};
+  return net::LocalRequest{.method = std::string(live_.method()),
+                           .target = std::string(live_.target()),
+                           .headers = live_.headers(),
+                           .body = body_,
+                           .trailers = live_.trailers(),
+                           .peer = live_.peer(),
+                           .trace = live_.trace()};
 }
 
 Task<void> RecordingExchange::read_rest() {
@@ -52,7 +46,10 @@ Task<void> RecordingExchange::read_rest() {
   }
 }
 
-Answer RecordingExchange::take_answer() { return ended(std::move(answer_)); }
+Answer RecordingExchange::take_answer() {
+  answer_.content.end();
+  return std::move(answer_);
+}
 
 Task<Result<std::size_t>> RecordingExchange::read_some(std::span<std::byte> into) {
   const auto count = co_await live_.read_some(into);
@@ -92,9 +89,9 @@ Task<Result<>> RecordingExchange::write(std::span<const std::byte> bytes) {
 
 // ---- the copy
 
-CopiedExchange::CopiedExchange(const asio::any_io_executor& home, const CopiedRequest& request,
+CopiedExchange::CopiedExchange(const asio::any_io_executor& home, const net::LocalRequest& request,
                                std::chrono::nanoseconds patience)
-    : request_(request),
+    : LocalExchange(request),
       patience_(home, std::chrono::steady_clock::now() +
                           std::chrono::duration_cast<std::chrono::steady_clock::duration>(patience)) {}
 
@@ -103,57 +100,15 @@ void CopiedExchange::end() {
   patience_.cancel();
 }
 
-Answer CopiedExchange::take_answer() { return ended(std::move(answer_)); }
-
-std::string_view CopiedExchange::path() const { return target().substr(0, target().find('?')); }
-
-std::string_view CopiedExchange::query() const {
-  const std::size_t mark = target().find('?');
-  return mark == std::string_view::npos ? std::string_view{} : target().substr(mark + 1);
+Answer CopiedExchange::take_answer() {
+  content_.end();
+  return {.status = replied() ? std::optional(status()) : std::nullopt, .content = std::move(content_)};
 }
 
-std::string_view CopiedExchange::header(net::http::field name) const {
-  const auto found = request_.headers.find(name);
-  if (found == request_.headers.end()) return {};
-  return {found->value().data(), found->value().size()};
+Result<> CopiedExchange::take(std::string_view bytes) {
+  content_.append(bytes);
+  return {};
 }
-
-std::string_view CopiedExchange::buffered_body() {
-  const std::string_view rest = std::string_view(request_.body).substr(read_);
-  read_ = request_.body.size();
-  return rest;
-}
-
-Task<Result<std::size_t>> CopiedExchange::read_some(std::span<std::byte> into) {
-  const std::size_t count = std::min(into.size(), request_.body.size() - read_);
-  std::memcpy(into.data(), request_.body.data() + read_, count);
-  read_ += count;
-  co_return count;
-}
-
-Task<Result<std::string>> CopiedExchange::read_all(std::size_t limit) {
-  if (request_.body.size() - read_ > limit) co_return fail(ErrorKind::kTooLarge, "the copied body is too long");
-  co_return std::string(buffered_body());
-}
-
-Task<Result<>> CopiedExchange::reply(unsigned status, std::string_view, std::string_view body,
-                                     std::span<const net::Header>) {
-  answer_.status = status;
-  answer_.content.append(body);
-  co_return Result<>{};
-}
-
-Task<Result<>> CopiedExchange::begin(unsigned status, std::span<const net::Header>, std::optional<std::uint64_t>) {
-  answer_.status = status;
-  co_return Result<>{};
-}
-
-Task<Result<>> CopiedExchange::write(std::span<const std::byte> bytes) {
-  answer_.content.append(text_of(bytes));
-  co_return Result<>{};
-}
-
-Task<Result<>> CopiedExchange::finish(std::span<const net::Header>) { co_return Result<>{}; }
 
 Task<void> CopiedExchange::peer_gone() {
   if (!ended_) co_await patience_.async_wait(asio::as_tuple(asio::use_awaitable));

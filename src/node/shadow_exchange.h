@@ -6,21 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "net/http.h"
+#include "net/local_exchange.h"
 #include "node/shadow_answer.h"
 
 namespace hotswap::node {
-
-// A request with its whole body.
-struct CopiedRequest {
-  std::string method;
-  std::string target;
-  net::http::fields headers;
-  std::string body;
-  net::http::fields trailers;
-  net::tcp::endpoint peer;
-  TraceContext trace;
-};
 
 // Passes everything on to the live exchange, and keeps what its handler reads and replies.
 class RecordingExchange final : public net::Exchange {
@@ -31,7 +20,7 @@ class RecordingExchange final : public net::Exchange {
   // waits for leave to send it.
   Task<void> read_rest();
   // nullopt where the body was longer than limits::kShadowBodyBytes, or was not read to its end.
-  [[nodiscard]] std::optional<CopiedRequest> request() const;
+  [[nodiscard]] std::optional<net::LocalRequest> request() const;
   // Status and content; once, after the reply.
   [[nodiscard]] Answer take_answer();
 
@@ -73,47 +62,23 @@ class RecordingExchange final : public net::Exchange {
 
 // Serves a copied request to a handler and keeps the answer. Its client leaves when its patience ends, or end() is
 // called. Used on one thread.
-class CopiedExchange final : public net::Exchange {
+class CopiedExchange final : public net::LocalExchange {
  public:
   // The request outlives it.
-  CopiedExchange(const asio::any_io_executor& home, const CopiedRequest& request, std::chrono::nanoseconds patience);
+  CopiedExchange(const asio::any_io_executor& home, const net::LocalRequest& request,
+                 std::chrono::nanoseconds patience);
 
   // Whoever waits for peer_gone() goes on.
   void end();
   // Status and content; once, after the reply.
   [[nodiscard]] Answer take_answer();
 
-  [[nodiscard]] std::string_view method() const override { return request_.method; }
-  [[nodiscard]] std::string_view target() const override { return request_.target; }
-  [[nodiscard]] std::string_view path() const override;
-  [[nodiscard]] std::string_view query() const override;
-  [[nodiscard]] const net::http::fields& headers() const override { return request_.headers; }
-  [[nodiscard]] std::string_view header(net::http::field name) const override;
-  [[nodiscard]] net::tcp::endpoint peer() const override { return request_.peer; }
-  [[nodiscard]] const TraceContext& trace() const override { return request_.trace; }
-  [[nodiscard]] const std::vector<std::string>& params() const override { return params_; }
-  [[nodiscard]] std::optional<std::uint64_t> body_size() const override { return request_.body.size(); }
-  Task<Result<std::size_t>> read_some(std::span<std::byte> into) override;
-  Task<Result<std::string>> read_all(std::size_t limit) override;
-  [[nodiscard]] std::string_view buffered_body() override;
-  [[nodiscard]] bool body_done() const override { return read_ == request_.body.size(); }
-  [[nodiscard]] const net::http::fields& trailers() const override { return request_.trailers; }
-
-  Task<Result<>> reply(unsigned status, std::string_view content_type, std::string_view body,
-                       std::span<const net::Header> headers) override;
-  Task<Result<>> begin(unsigned status, std::span<const net::Header> headers,
-                       std::optional<std::uint64_t> size) override;
-  Task<Result<>> write(std::span<const std::byte> bytes) override;
-  Task<Result<>> finish(std::span<const net::Header> trailers) override;
-  void abort() override {}
-  [[nodiscard]] bool replied() const override { return answer_.status.has_value(); }
   Task<void> peer_gone() override;
 
  private:
-  const CopiedRequest& request_;
-  std::size_t read_ = 0;
-  std::vector<std::string> params_;
-  Answer answer_;
+  Result<> take(std::string_view bytes) override;
+
+  Content content_;
   asio::steady_timer patience_;
   bool ended_ = false;
 };

@@ -206,14 +206,14 @@ TEST_F(ShadowTest, TakesItsShareOfTheOthersRequests) {
   EXPECT_FALSE(Shadows::takes(*shadowed(), *shadow_)) << "it needs no copy of its own requests";
 }
 
-CopiedRequest request(std::string body = {}) {
-  CopiedRequest made{.method = "POST",
-                     .target = "/m/x?y=1",
-                     .headers = {},
-                     .body = std::move(body),
-                     .trailers = {},
-                     .peer = {},
-                     .trace = {.trace_high = 1, .trace_low = 2, .span = 3}};
+net::LocalRequest request(std::string body = {}) {
+  net::LocalRequest made{.method = "POST",
+                         .target = "/m/x?y=1",
+                         .headers = {},
+                         .body = std::move(body),
+                         .trailers = {},
+                         .peer = {},
+                         .trace = {.trace_high = 1, .trace_low = 2, .span = 3}};
   made.headers.set(net::http::field::host, "example.org");
   return made;
 }
@@ -253,7 +253,7 @@ class Recording : public testing::Test {
     recorded_.emplace(*live_);
   }
   asio::io_context io_{1};
-  CopiedRequest request_;
+  net::LocalRequest request_;
   std::optional<CopiedExchange> live_;
   std::optional<RecordingExchange> recorded_;
 };
