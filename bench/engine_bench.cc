@@ -7,51 +7,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "base/limits.h"
+#include "in_process.h"
 #include "sandbox/wasm/code_cache.h"
 #include "sandbox/wasm/wasm_workload.h"
 
 namespace {
 
 using namespace hotswap;
+using namespace hotswap::bench;
 namespace json = boost::json;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    fmt::print(stderr, "{}\n", result.error().detail);
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-template <class F>
-json::object measure(int rounds, F&& work) {
-  std::vector<double> microseconds;
-  for (int i = 0; i < rounds; ++i) {
-    const auto before = std::chrono::steady_clock::now();
-    work();
-    microseconds.push_back(
-        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count());
-  }
-  std::ranges::sort(microseconds);
-  const auto at = [&](double share) {
-    return microseconds[static_cast<std::size_t>(static_cast<double>(microseconds.size() - 1) * share)];
-  };
-  return {{"rounds", rounds}, {"p50Us", at(0.5)}, {"p99Us", at(0.99)}, {"maxUs", at(1)}};
-}
 
 void call_once(wasm::WasmWorkload& workload, const std::string& function, const std::string& params) {
   asio::io_context io;
@@ -64,10 +33,7 @@ void call_once(wasm::WasmWorkload& workload, const std::string& function, const 
                  });
   io.run();
   const auto outcome = must(std::move(*result));
-  if (outcome.failure) {
-    fmt::print(stderr, "the guest failed: {}\n", outcome.message);
-    std::exit(1);
-  }
+  if (outcome.failure) give_up("the guest failed: " + outcome.message);
 }
 
 }  // namespace

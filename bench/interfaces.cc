@@ -6,24 +6,16 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
-#include <fstream>
-#include <iterator>
-
 #include "compat/compare.h"
 #include "compat/conformance.h"
 #include "compat/verdict.h"
+#include "in_process.h"
 
 namespace {
 
 using namespace hotswap;
+using namespace hotswap::bench;
 namespace json = boost::json;
-
-[[noreturn]] void give_up(const std::string& why) {
-  fmt::print(stderr, "{}\n", why);
-  std::exit(1);
-}
 
 std::string wasi_http(std::string_view track) {
   for (const auto& package : wasm::wasi_packages()) {
@@ -44,22 +36,6 @@ std::string changed(std::string text) {
   const auto at = text.find(kCase);
   if (at == std::string::npos) give_up("wasi:http has no HTTP-protocol-error");
   return text.insert(at, "one-more,");
-}
-
-template <class F>
-json::object measure(int rounds, F&& work) {
-  std::vector<double> microseconds;
-  for (int i = 0; i < rounds; ++i) {
-    const auto before = std::chrono::steady_clock::now();
-    work();
-    microseconds.push_back(
-        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count());
-  }
-  std::ranges::sort(microseconds);
-  const auto at = [&](double share) {
-    return microseconds[static_cast<std::size_t>(static_cast<double>(microseconds.size() - 1) * share)];
-  };
-  return {{"rounds", rounds}, {"p50Us", at(0.5)}, {"p99Us", at(0.99)}, {"maxUs", at(1)}};
 }
 
 }  // namespace
@@ -89,8 +65,7 @@ int main(int argc, char** argv) {
   const auto compare = measure(rounds, [&] { changes += compat::compare(old_wit, next_wit)->changes.size(); });
   if (changes == 0) give_up("no change was found");
 
-  std::ifstream in(module, std::ios::binary);
-  const std::string binary{std::istreambuf_iterator<char>(in), {}};
+  const std::string binary = read_file(module);
   compat::Offers offers;
   for (const auto& wit : wasm::wasi_wits()) offers.add(wit);
   const auto check = [&](const compat::Wit& component) {

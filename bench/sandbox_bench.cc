@@ -7,12 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "base/limits.h"
+#include "in_process.h"
 #include "sandbox/wasm/engine.h"
 #include "sandbox/wasm/grants.h"
 #include "sandbox/wasm/wasm_workload.h"
@@ -20,38 +18,8 @@
 namespace {
 
 using namespace hotswap;
+using namespace hotswap::bench;
 namespace json = boost::json;
-using Steady = std::chrono::steady_clock;
-
-[[noreturn]] void give_up(std::string_view why) {
-  fmt::print(stderr, "{}\n", why);
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) give_up(result.error().detail);
-  return std::move(*result);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-double microseconds(Steady::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
-
-double percentile(std::vector<double>& sorted, double share) {
-  return sorted[static_cast<std::size_t>(static_cast<double>(sorted.size() - 1) * share)];
-}
-
-json::object summary(std::vector<double> samples) {
-  std::ranges::sort(samples);
-  return {{"rounds", samples.size()},
-          {"p50Us", percentile(samples, 0.5)},
-          {"p99Us", percentile(samples, 0.99)},
-          {"maxUs", percentile(samples, 1)}};
-}
 
 // A module on an engine of its own, bounded or not.
 class Guest {
