@@ -61,6 +61,7 @@ class Transfer {
   }
 
   [[nodiscard]] CURL* handle() const { return handle_.get(); }
+  // Once.
   void answer(Result<WebResponse> result) const { done_(std::move(result)); }
 
   Result<WebResponse> result(CURLcode code) {
@@ -187,15 +188,15 @@ WebClient::~WebClient() { stop(); }
 void WebClient::stop() { loop_->stop(); }
 
 Task<Result<WebResponse>> WebClient::send(WebRequest request) {
-  // Held by whoever comes last.
+  // Goes where it is waited for: the timer belongs to that context.
   struct Waiting {
     asio::steady_timer timer;
     std::optional<Result<WebResponse>> answer;
   };
   auto executor = co_await asio::this_coro::executor;
   auto waiting = std::make_shared<Waiting>(asio::steady_timer(executor, asio::steady_timer::time_point::max()));
-  auto done = [executor, waiting](Result<WebResponse> answer) {
-    asio::post(executor, [waiting, answer = std::move(answer)]() mutable {
+  auto done = [executor, waiting](Result<WebResponse> answer) mutable {
+    asio::post(executor, [waiting = std::move(waiting), answer = std::move(answer)]() mutable {
       waiting->answer = std::move(answer);
       waiting->timer.cancel();
     });

@@ -29,8 +29,8 @@ struct WebResponse {
 };
 
 // Sends on a thread of its own, many at once, and keeps connections. Redirects are not followed, proxies of the
-// environment are not used, and certificates are always held against the name of the server. Any thread; the executors
-// of those who wait outlive this.
+// environment are not used, and certificates are always held against the name of the server. Any thread; the contexts
+// in which its answers are awaited outlive this.
 class WebClient {
  public:
   // `ca_file`: PEM, in place of the system's certificates; empty: the system's.

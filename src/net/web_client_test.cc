@@ -12,22 +12,38 @@ using testing::HasSubstr;
 
 constexpr std::size_t kRoom = 1000;
 
-Result<WebResponse> send(WebClient& client, WebRequest request) {
-  request.response_bytes = kRoom;
-  return run(client.send(std::move(request)));
-}
+class WebClientTest : public testing::Test {
+ protected:
+  Result<WebResponse> send(WebClient& client, WebRequest request) {
+    std::optional<Result<WebResponse>> answer;
+    begin(client, std::move(request), [&](Result<WebResponse> given) { answer = std::move(given); });
+    context_.restart();
+    context_.run_for(kPatience);
+    if (!answer) return fail(ErrorKind::kInternal, "no answer came");
+    return *std::move(answer);
+  }
+  Result<WebResponse> send(WebRequest request) { return send(client_, std::move(request)); }
+  template <class F>
+  void begin(WebClient& client, WebRequest request, F answered) {
+    request.response_bytes = kRoom;
+    asio::co_spawn(context_, client.send(std::move(request)),
+                   [answered](const std::exception_ptr&, Result<WebResponse> answer) { answered(std::move(answer)); });
+  }
 
-TEST(WebClient, SendsWhatItIsToldAndGivesBackTheAnswer) {
-  HttpsSink sink;
-  WebClient client(sink.certificate());
-  const auto response = send(client, {.method = "POST",
-                                      .url = sink.url() + "/hooks?team=a%20b",
-                                      .headers = {{"content-type", "application/json"}, {"x-number", "7"}},
-                                      .body = "{}"});
+  HttpsSink sink_;
+  asio::io_context context_;
+  WebClient client_{sink_.certificate()};
+};
+
+TEST_F(WebClientTest, SendsWhatItIsToldAndGivesBackTheAnswer) {
+  const auto response = send({.method = "POST",
+                              .url = sink_.url() + "/hooks?team=a%20b",
+                              .headers = {{"content-type", "application/json"}, {"x-number", "7"}},
+                              .body = "{}"});
   ASSERT_TRUE(response) << response.error().detail;
   EXPECT_EQ(response->status, 200U);
   EXPECT_EQ(response->body, "taken");
-  const auto sent = sink.request();
+  const auto sent = sink_.request();
   EXPECT_EQ(sent.at("method"), "POST");
   EXPECT_EQ(sent.at("path"), "/hooks?team=a%20b");
   EXPECT_EQ(sent.at("body"), "{}");
@@ -35,70 +51,57 @@ TEST(WebClient, SendsWhatItIsToldAndGivesBackTheAnswer) {
   EXPECT_EQ(sent.at("headers").at("x-number"), "7");
 }
 
-TEST(WebClient, KeepsItsConnection) {
-  HttpsSink sink;
-  WebClient client(sink.certificate());
-  ASSERT_TRUE(send(client, {.url = sink.url()}));
-  ASSERT_TRUE(send(client, {.url = sink.url()}));
-  const auto first = sink.request();
+TEST_F(WebClientTest, KeepsItsConnection) {
+  ASSERT_TRUE(send({.url = sink_.url()}));
+  ASSERT_TRUE(send({.url = sink_.url()}));
+  const auto first = sink_.request();
   EXPECT_EQ(first.at("method"), "GET");
-  EXPECT_EQ(first.at("from"), sink.request().at("from"));
+  EXPECT_EQ(first.at("from"), sink_.request().at("from"));
 }
 
-TEST(WebClient, TakesAnyStatusForAnAnswerAndFollowsNoRedirect) {
-  HttpsSink sink;
-  WebClient client(sink.certificate());
-  EXPECT_EQ(send(client, {.url = sink.url() + "/status/503"})->status, 503U);
-  EXPECT_EQ(send(client, {.url = sink.url() + "/redirect"})->status, 302U);
+TEST_F(WebClientTest, TakesAnyStatusForAnAnswerAndFollowsNoRedirect) {
+  EXPECT_EQ(send({.url = sink_.url() + "/status/503"})->status, 503U);
+  EXPECT_EQ(send({.url = sink_.url() + "/redirect"})->status, 302U);
 }
 
-TEST(WebClient, SpeaksToNobodyWhoseCertificateItDoesNotTrust) {
-  HttpsSink sink;
+TEST_F(WebClientTest, SpeaksToNobodyWhoseCertificateItDoesNotTrust) {
   WebClient strange;
-  const auto unknown = send(strange, {.url = sink.url()});
+  const auto unknown = send(strange, {.url = sink_.url()});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, ErrorKind::kUpstream);
   EXPECT_THAT(unknown.error().detail, HasSubstr("certificate"));
-  WebClient client(sink.certificate());
-  const auto other = send(client, {.url = sink.url("127.0.0.1")});
+  const auto other = send({.url = sink_.url("127.0.0.1")});
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().detail, HasSubstr("127.0.0.1"));
 }
 
-TEST(WebClient, SaysWhyThereIsNoAnswer) {
-  HttpsSink sink;
-  WebClient client(sink.certificate());
-  EXPECT_EQ(send(client, {.url = sink.url() + "/large/1000"})->body.size(), kRoom);
-  const auto large = send(client, {.url = sink.url() + "/large/1001"});
+TEST_F(WebClientTest, SaysWhyThereIsNoAnswer) {
+  EXPECT_EQ(send({.url = sink_.url() + "/large/1000"})->body.size(), kRoom);
+  const auto large = send({.url = sink_.url() + "/large/1001"});
   ASSERT_FALSE(large);
   EXPECT_THAT(large.error().detail, HasSubstr("larger than 1000 bytes"));
-  const auto late = send(client, {.url = sink.url() + "/silence", .timeout = 50ms});
+  const auto late = send({.url = sink_.url() + "/silence", .timeout = 50ms});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().kind, ErrorKind::kDeadline);
-  const auto nobody = send(client, {.url = "http://127.0.0.1:1/"});
+  const auto nobody = send({.url = "http://127.0.0.1:1/"});
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().kind, ErrorKind::kUpstream);
 }
 
-TEST(WebClient, AnswersAreNotKeptWaitingByOthers) {
-  HttpsSink sink;
-  WebClient client(sink.certificate());
+TEST_F(WebClientTest, AnswersAreNotKeptWaitingByOthers) {
   std::optional<Result<WebResponse>> silent;
   std::optional<Result<WebResponse>> quick;
-  asio::io_context context;
-  asio::co_spawn(context, client.send({.url = sink.url() + "/silence", .response_bytes = kRoom}),
-                 [&](const std::exception_ptr&, Result<WebResponse> answer) { silent = std::move(answer); });
-  asio::co_spawn(context, client.send({.url = sink.url() + "/quick", .response_bytes = kRoom}),
-                 [&](const std::exception_ptr&, Result<WebResponse> answer) {
-                   EXPECT_FALSE(silent);
-                   quick = std::move(answer);
-                   client.stop();
-                 });
-  context.run_for(kPatience);
+  begin(client_, {.url = sink_.url() + "/silence"}, [&](Result<WebResponse> answer) { silent = std::move(answer); });
+  begin(client_, {.url = sink_.url() + "/quick"}, [&](Result<WebResponse> answer) {
+    EXPECT_FALSE(silent);
+    quick = std::move(answer);
+    client_.stop();
+  });
+  context_.run_for(kPatience);
   ASSERT_TRUE(quick && *quick);
   ASSERT_TRUE(silent && !*silent);
   EXPECT_EQ(silent->error().kind, ErrorKind::kUnavailable);
-  const auto after = send(client, {.url = sink.url()});
+  const auto after = send({.url = sink_.url()});
   ASSERT_FALSE(after);
   EXPECT_EQ(after.error().kind, ErrorKind::kUnavailable);
 }
