@@ -9,6 +9,7 @@
 #include "control/operation_trace.h"
 #include "control/page_json.h"
 #include "control/query_parameters.h"
+#include "control/request_body.h"
 #include "net/sse.h"
 
 namespace hotswap::control {
@@ -25,25 +26,6 @@ Task<T> uncancelled(Task<T> task) {
 }
 
 DeploymentId id_of(const net::Exchange& exchange) { return DeploymentId(exchange.params().at(0)); }
-
-// The verbs take no body and no parameters; an empty object is what many clients send.
-Task<Result<>> expect_nothing(net::Exchange& exchange) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  if (body.empty()) co_return Result<>{};
-  HS_CO_TRY(const json::value value, parse_json(body));
-  if (value.is_object() && value.get_object().empty()) co_return Result<>{};
-  co_return fail(ErrorKind::kInvalid, "this request takes no body");
-}
-
-// A body that may be left out.
-template <class T>
-Task<Result<T>> read_optional(net::Exchange& exchange) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  if (body.empty()) co_return T{};
-  co_return from_json_text<T>(body);
-}
 
 Result<DeploymentQuery> read_query(const net::Exchange& exchange) {
   QueryParameters parameters(exchange, {"status", "module", "moduleId", "limit", "cursor"});
@@ -76,9 +58,7 @@ Task<Result<>> send_events(net::EventStream& stream, const std::vector<Event>& e
 }  // namespace
 
 Task<Result<>> DeploymentsApi::create(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string text, co_await exchange.read_all(limits::kJsonBodyBytes));
-  HS_CO_TRY(auto request, from_json_text<DeploymentRequest>(text));
+  HS_CO_TRY(auto request, co_await read_body<DeploymentRequest>(exchange));
   HS_CO_TRY(const Deployment deployment, co_await parts_.home.run(uncancelled(parts_.driver.create(
                                              principal, std::move(request), operation_trace(exchange)))));
   const std::string location = fmt::format("/api/v1/wasm/deployments/{}", deployment.deploymentId.str());
@@ -108,7 +88,7 @@ Task<Result<>> DeploymentsApi::execute(net::Exchange& exchange, const Principal&
 }
 
 Task<Result<>> DeploymentsApi::approve(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const auto request, co_await read_optional<ApprovalRequest>(exchange));
+  HS_CO_TRY(const auto request, co_await read_optional_body<ApprovalRequest>(exchange));
   co_return co_await carry_out(exchange,
                                parts_.driver.approve(principal, id_of(exchange), request, operation_trace(exchange)));
 }
@@ -148,13 +128,13 @@ Task<Result<>> DeploymentsApi::retry(net::Exchange& exchange, const Principal& p
 }
 
 Task<Result<>> DeploymentsApi::rollback(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const auto request, co_await read_optional<RollbackRequest>(exchange));
+  HS_CO_TRY(const auto request, co_await read_optional_body<RollbackRequest>(exchange));
   co_return co_await carry_out(exchange,
                                parts_.driver.rollback(principal, id_of(exchange), request, operation_trace(exchange)));
 }
 
 Task<Result<>> DeploymentsApi::promote(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const auto request, co_await read_optional<PromoteRequest>(exchange));
+  HS_CO_TRY(const auto request, co_await read_optional_body<PromoteRequest>(exchange));
   const Driver::Verb verb = [request](const TenantDeployment& from, const Cause& cause) {
     return control::promote(from, request, cause);
   };
@@ -163,7 +143,7 @@ Task<Result<>> DeploymentsApi::promote(net::Exchange& exchange, const Principal&
 }
 
 Task<Result<>> DeploymentsApi::abort(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const auto request, co_await read_optional<AbortRequest>(exchange));
+  HS_CO_TRY(const auto request, co_await read_optional_body<AbortRequest>(exchange));
   const Driver::Verb verb = [request](const TenantDeployment& from, const Cause& cause) {
     return control::abort(from, request, cause);
   };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/page_json.h"
 #include "control/query_parameters.h"
+#include "control/request_body.h"
 
 namespace hotswap::control {
 namespace {
@@ -23,23 +24,6 @@ Result<InterfaceQuery> read_query(const net::Exchange& exchange) {
   query.cursor = parameters.text("cursor");
   HS_CHECK(parameters.check());
   return query;
-}
-
-// The verbs without anything to say take an empty body, or an empty object, which is what many clients send.
-Task<Result<>> expect_nothing(net::Exchange& exchange) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  if (body.empty()) co_return Result<>{};
-  HS_CO_TRY(const json::value value, parse_json(body));
-  if (value.is_object() && value.get_object().empty()) co_return Result<>{};
-  co_return fail(ErrorKind::kInvalid, "this request takes no body");
-}
-
-template <class T>
-Task<Result<T>> read_body(net::Exchange& exchange) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  co_return from_json_text<T>(body);
 }
 
 json::value document_of(const WasiInterface& interface, const InterfaceValidation& validation) {

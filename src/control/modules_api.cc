@@ -8,6 +8,7 @@
 #include "control/operation_trace.h"
 #include "control/page_json.h"
 #include "control/query_parameters.h"
+#include "control/request_body.h"
 
 namespace hotswap::control {
 namespace {
@@ -63,9 +64,7 @@ Task<Result<>> ModulesApi::show(net::Exchange& exchange, const Principal& princi
 }
 
 Task<Result<>> ModulesApi::update(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_CHECK(QueryParameters(exchange, {}).check());
-  HS_CO_TRY(const std::string text, co_await exchange.read_all(limits::kJsonBodyBytes));
-  HS_CO_TRY(const auto patch, from_json_text<ModulePatch>(text));
+  HS_CO_TRY(const auto patch, co_await read_body<ModulePatch>(exchange));
   if (auto errors = validate(patch); !errors.empty()) co_return fail_fields(std::move(errors));
   const ModuleId id = id_of(exchange);
   const auto now = parts_.clock.now();

@@ -2,6 +2,7 @@
 
 #include "control/page_json.h"
 #include "control/query_parameters.h"
+#include "control/request_body.h"
 
 namespace hotswap::control {
 namespace {
@@ -69,8 +70,7 @@ Task<Result<>> NodesApi::disable(net::Exchange& exchange, const Principal& princ
 }
 
 Task<Result<>> NodesApi::pin(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  HS_CO_TRY(const auto request, from_json_text<PinRequest>(body));
+  HS_CO_TRY(const auto request, co_await read_body<PinRequest>(exchange));
   co_return co_await after(exchange, principal,
                            parts_.registry.pin(node_of(exchange), {principal.tenant, request.moduleId}));
 }
@@ -81,11 +81,7 @@ Task<Result<>> NodesApi::unpin(net::Exchange& exchange, const Principal& princip
 }
 
 Task<Result<>> NodesApi::create_token(net::Exchange& exchange, const Principal& principal) {
-  HS_CO_TRY(const std::string body, co_await exchange.read_all(limits::kJsonBodyBytes));
-  JoinTokenRequest request;
-  if (!body.empty()) {
-    HS_CO_TRY(request, from_json_text<JoinTokenRequest>(body));
-  }
+  HS_CO_TRY(auto request, co_await read_optional_body<JoinTokenRequest>(exchange));
   HS_CO_TRY(const auto made, co_await parts_.home.run(parts_.registry.create_token(principal, std::move(request))));
   json::value document = to_json(made.token);
   document.as_object()["token"] = made.secret;
