@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <functional>
 #include <set>
 #include <thread>
@@ -129,7 +130,7 @@ TEST(Server, StreamsALargeBodyBothWays) {
 TEST(Server, LetsOthersHaveTurnsWhileALargeReplyLeaves) {
   constexpr std::size_t kPieces = 64;
   const std::string body(kPieces * limits::kReplyPiece, 'x');
-  std::size_t turns = 0;
+  std::atomic<std::size_t> turns = 0;
   TestServer server([&](Exchange& exchange) -> Task<void> {
     const auto executor = co_await asio::this_coro::executor;
     bool sent = false;
@@ -150,7 +151,7 @@ TEST(Server, LetsOthersHaveTurnsWhileALargeReplyLeaves) {
   EXPECT_THAT(client.read_reply(), EndsWith(body));
   client.close();
   EXPECT_TRUE(server.wait_for_no_connections());
-  EXPECT_GE(turns, kPieces - 1);
+  EXPECT_GE(turns.load(), kPieces - 1);
 }
 
 TEST(Server, StreamsChunksAndTrailers) {

@@ -21,13 +21,13 @@ class Aside::StandingBack : public asio::execution_context::service {
   static inline asio::execution_context::id id;
   explicit StandingBack(asio::execution_context& context) : service(context) {}
 
-  void begin(const Aside& aside, const asio::any_io_executor& home) {
+  void begin(const std::shared_ptr<Work>& work, const asio::any_io_executor& home) {
     if (timer_) return;
     timer_.emplace(home);
-    had_ = aside.pool_.cpu_time();
+    had_ = work->had();
     owed_ = std::chrono::nanoseconds{0};
-    rests_ = aside.asked_->rests.load(std::memory_order_relaxed);
-    wait(aside);
+    rests_ = work->rests.load(std::memory_order_relaxed);
+    wait(work);
   }
 
  private:
@@ -36,23 +36,23 @@ class Aside::StandingBack : public asio::execution_context::service {
   // What it had in advance counts for so long: a burst of requests is served first.
   static constexpr auto kSaved = 10 * kDue;
 
-  void wait(const Aside& aside) {
+  void wait(const std::shared_ptr<Work>& work) {
     timer_->expires_after(limits::kAsideLook);
-    timer_->async_wait([this, asked = aside.asked_, &aside](boost::system::error_code error) {
+    timer_->async_wait([this, work](boost::system::error_code error) {
       if (error) return;
-      if (asked->count.load(std::memory_order_relaxed) == 0) return timer_.reset();
-      const unsigned rests = asked->rests.load(std::memory_order_relaxed);
-      look(aside, std::exchange(rests_, rests) != rests);
+      if (work->asked.load(std::memory_order_relaxed) == 0) return timer_.reset();
+      look(*work);
+      wait(work);
     });
   }
 
-  // `rested`: at times there was no work.
-  void look(const Aside& aside, bool rested) {
-    const auto before = std::exchange(had_, aside.pool_.cpu_time());
+  void look(Work& work) {
+    const unsigned rests = work.rests.load(std::memory_order_relaxed);
+    const bool rested = std::exchange(rests_, rests) != rests;  // at times there was no work
+    const auto before = std::exchange(had_, work.had());
     owed_ = std::clamp(owed_ + kDue - (had_ - before), -kSaved, kSaved);
     if (rested) owed_ = std::min(owed_, std::chrono::nanoseconds{0});
     if (owed_ > std::chrono::nanoseconds{0}) std::this_thread::sleep_for(std::min(owed_, kDue));
-    wait(aside);
   }
 
   void shutdown() override { timer_.reset(); }
@@ -68,22 +68,25 @@ Aside::Aside(std::size_t threads)
       // A thread whose waking makes the kernel choose anew who has the core, and that does nothing else: an I/O thread
       // that wakes while it owes others time does not take the core at once, and nothing would ask again before the
       // kernel's own tick, which may be 4 ms away.
-      nudge_([asked = asked_](const std::stop_token& stop) {
+      nudge_([work = work_](const std::stop_token& stop) {
         pthread_setname_np(pthread_self(), "nudge");
         while (!stop.stop_requested()) {
-          asked->count.wait(0, std::memory_order_relaxed);
+          work->asked.wait(0, std::memory_order_relaxed);
           std::this_thread::sleep_for(limits::kAsideNudge);
         }
-      }) {}
+      }) {
+  work_->look_at(&pool_);
+}
 
 Aside::~Aside() {
+  work_->look_at(nullptr);
   nudge_.request_stop();
-  const Asking wake(*asked_);
+  const Asking wake(*work_);
   nudge_.join();
 }
 
 void Aside::stand_back_when_due(const asio::any_io_executor& home) {
-  asio::use_service<StandingBack>(asio::query(home, asio::execution::context)).begin(*this, home);
+  asio::use_service<StandingBack>(asio::query(home, asio::execution::context)).begin(work_, home);
 }
 
 }  // namespace hotswap::wasm

@@ -6,7 +6,9 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -30,38 +32,48 @@ class Aside {
   // Runs `work` there, in the order of asking, and comes back. Cannot be cancelled half-way.
   template <class F, class T = std::invoke_result_t<F&>>
   Task<T> run(F work) {
-    const Asking asking(*asked_);
+    const Asking asking(*work_);
     stand_back_when_due(co_await asio::this_coro::executor);
     co_return co_await pool_.run(std::move(work));
   }
 
  private:
-  // Pieces of work that have been asked for and have not ended.
-  struct Asked {
-    std::atomic<int> count{0};
+  // What I/O threads look at. They may do so once more when this is gone.
+  struct Work {
+    std::atomic<int> asked{0};       // pieces that have not ended
     std::atomic<unsigned> rests{0};  // how often that has come down to nothing
+    std::mutex mutex;
+    const BlockingPool* pool = nullptr;  // null when it is gone
 
     void begin() {
-      if (count.fetch_add(1, std::memory_order_relaxed) == 0) count.notify_one();
+      if (asked.fetch_add(1, std::memory_order_relaxed) == 0) asked.notify_one();
     }
     void end() {
-      if (count.fetch_sub(1, std::memory_order_relaxed) == 1) rests.fetch_add(1, std::memory_order_relaxed);
+      if (asked.fetch_sub(1, std::memory_order_relaxed) == 1) rests.fetch_add(1, std::memory_order_relaxed);
+    }
+    // Time on cores so far.
+    std::chrono::nanoseconds had() {
+      const std::lock_guard lock(mutex);
+      return pool == nullptr ? std::chrono::nanoseconds{0} : pool->cpu_time();
+    }
+    void look_at(const BlockingPool* at) {
+      const std::lock_guard lock(mutex);
+      pool = at;
     }
   };
   // For the life of a piece of work.
   struct Asking {
-    explicit Asking(Asked& all) : asked(all) { asked.begin(); }
-    ~Asking() { asked.end(); }
+    explicit Asking(Work& all) : work(all) { work.begin(); }
+    ~Asking() { work.end(); }
     Asking(const Asking&) = delete;
     Asking& operator=(const Asking&) = delete;
-    Asked& asked;
+    Work& work;
   };
   class StandingBack;
 
   void stand_back_when_due(const asio::any_io_executor& home);
 
-  // Looked at once more when this may be gone.
-  std::shared_ptr<Asked> asked_ = std::make_shared<Asked>();
+  std::shared_ptr<Work> work_ = std::make_shared<Work>();
   BlockingPool pool_;
   std::jthread nudge_;
 };
