@@ -93,6 +93,7 @@ class Call {
   std::chrono::nanoseconds noted_{0};          // of cpu(), by note_stall
   std::chrono::nanoseconds preempted_{0};      // of the polls aside: time that others had the core
   std::chrono::nanoseconds longest_aside_{0};  // time on the core in one poll
+  std::chrono::nanoseconds handed_over_{0};    // what the polls aside cost beside that
   // Known from the first pause on: most calls never ask what time it is.
   std::optional<Clock::time_point> started_;
   Clock::time_point deadline_;
