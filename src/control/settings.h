@@ -65,7 +65,7 @@ struct Options {
   MailOptions mail{};
   // Of a Prometheus server, which is asked the queries of an analysis; empty: they have no value.
   std::string prometheus_url{};
-  std::string web_ca_file{};  // PEM: what the webhook's and Prometheus' https hangs on; empty: the system's
+  std::string web_ca_file{};         // PEM: what the webhook's and Prometheus' https hangs on; empty: the system's
   std::size_t download_threads = 4;  // binaries being sent at once; others wait
   // Who calls. One fixed Admin until identity comes.
   std::function<Result<Principal>(net::Exchange&)> identify = [](net::Exchange&) -> Result<Principal> {

@@ -14,7 +14,9 @@ class HttpsSink : public Sink {
   // Arguments of https_sink.py.
   explicit HttpsSink(std::vector<std::string> arguments = {}) : Sink("https_sink.py", std::move(arguments)) {}
 
-  [[nodiscard]] std::string url(const std::string& host = "localhost") const { return "https://" + host + ':' + port(); }
+  [[nodiscard]] std::string url(const std::string& host = "localhost") const {
+    return "https://" + host + ':' + port();
+  }
   // The next request that it was sent: method, path, headers, body.
   json::value request() { return next(); }
 };
