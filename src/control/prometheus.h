@@ -18,8 +18,8 @@ struct QueryAnswers {
   std::map<std::string, std::string> problems;
 };
 
-// Instant queries of the HTTP API (GET …/api/v1/query). Any thread; calls must have ended before this object
-// goes.
+// Instant queries of the HTTP API (GET …/api/v1/query). Any thread; calls must have ended before this
+// object goes.
 class Prometheus {
  public:
   // `url`: "http://host:9090" or https, or with a path before /api. kInvalid for anything else. `client` outlives this,

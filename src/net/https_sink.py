@@ -5,19 +5,11 @@ The first line of output is the port. It ends when its standard input does. A pa
 """
 import argparse
 import json
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import certificate
-
-lock = threading.Lock()
-
-
-def tell(line):
-    with lock:
-        print(line, flush=True)
+from sink import Server, serve, tell, tls_context
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -44,23 +36,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        print(f"connection ended: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where certificate.pem is put")
     options = parser.parse_args()
     with Server(("127.0.0.1", options.port), Handler) as server:
-        server.socket = certificate.context_in(options.folder).wrap_socket(server.socket, server_side=True)
-        tell(server.server_address[1])
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
+        server.socket = tls_context(options.folder).wrap_socket(server.socket, server_side=True)
+        serve(server)
 
 
 main()

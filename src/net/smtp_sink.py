@@ -7,22 +7,14 @@ import argparse
 import json
 import socketserver
 import ssl
-import sys
-import threading
 from base64 import b64decode
 from email import message_from_bytes, policy
 from pathlib import Path
 
-import certificate
+from sink import Server, lock, serve, tell, tls_context
 
-lock = threading.Lock()
 tries = {}
 options = argparse.Namespace()
-
-
-def tell(line):
-    with lock:
-        print(line, flush=True)
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -111,14 +103,6 @@ class Session(socketserver.StreamRequestHandler):
                 self.reply("502 what?")
 
 
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def handle_error(self, request, client_address):
-        print(f"session ended: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
@@ -128,11 +112,9 @@ def main():
     parser.add_argument("--password", default="")
     parser.parse_args(namespace=options)
     if options.tls != "none":
-        options.context = certificate.context_in(options.folder)
+        options.context = tls_context(options.folder)
     with Server(("127.0.0.1", options.port), Session) as server:
-        tell(server.server_address[1])
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
+        serve(server)
 
 
 main()
