@@ -111,6 +111,7 @@ TEST(RollingBack, WaitsForNoNodeForEver) {
   bring(platform, platform.create("greeter", "1.0.0"));
   const std::string id = platform.create("greeter", "2.0.0");
   bring(platform, id);
+  ASSERT_TRUE(node.wait([](const DesiredState& state) { return state.versions.size() == 1; }));
   node.behave({.makes_ready = false, .routes = true, .fails = ""});
   const Reply reply = platform.verb(id, "rollback");
   EXPECT_EQ(reply.status, 503U);
