@@ -11,6 +11,7 @@
 #include <future>
 
 #include "base/json.h"
+#include "net/certificates.h"
 #include "net/url.h"
 #include "node/kept_state.h"
 
@@ -98,6 +99,22 @@ Result<> apply_bound(std::string_view option, const std::vector<std::string>& wo
   return {};
 }
 
+Result<> check_url(std::string_view option, const std::string& url) {
+  if (url.empty()) return {};
+  if (const auto checked = net::check_url(url); !checked) {
+    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option, checked.error().detail));
+  }
+  return {};
+}
+
+Result<> check_certificates(std::string_view option, const std::string& file) {
+  if (file.empty()) return {};
+  if (const auto checked = net::check_certificates(file); !checked) {
+    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option, checked.error().detail));
+  }
+  return {};
+}
+
 Result<> apply_scaling(const ScalingSettings& settings, control::Options& options) {
   HS_CHECK(apply_bound("--min-nodes", settings.min_nodes, &scaling::Bounds::minimum, options.regions));
   HS_CHECK(apply_bound("--max-nodes", settings.max_nodes, &scaling::Bounds::maximum, options.regions));
@@ -110,11 +127,7 @@ Result<> apply_scaling(const ScalingSettings& settings, control::Options& option
     return fail(ErrorKind::kInvalid, fmt::format("--scale-down-cpu {:g} must be less than --scale-up-cpu {:g}",
                                                  settings.down_cpu, settings.up_cpu));
   }
-  if (!settings.webhook.empty()) {
-    if (const auto url = net::check_url(settings.webhook); !url) {
-      return fail(ErrorKind::kInvalid, "--scaling-webhook: " + url.error().detail);
-    }
-  }
+  HS_CHECK(check_url("--scaling-webhook", settings.webhook));
   options.scaling.enabled = settings.enabled || !settings.webhook.empty();
   options.scaling.triggers = {.busy_percent = settings.up_cpu,
                               .busy_for = std::chrono::seconds(settings.up_after),
@@ -149,6 +162,7 @@ Result<> apply_mail(const MailSettings& settings, control::Options& options) {
     const auto& [field, message] = checked.error().fields.front();
     return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option_of(field), message));
   }
+  HS_CHECK(check_certificates("--smtp-ca", settings.ca_file));
   if (!is_mail_address(settings.from)) return fail(ErrorKind::kInvalid, "--smtp-from: must be an address");
   if (settings.approvers.empty() || settings.approvers.size() > kMailRecipients) {
     return fail(ErrorKind::kInvalid, fmt::format("--approvers-mail: 1 to {} addresses are needed", kMailRecipients));
@@ -260,12 +274,9 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
                       .unhealthy_after = std::chrono::seconds(settings.unhealthy_after)};
   options.deployments_per_hour = settings.deployments_per_hour;
   options.credential_life = std::chrono::seconds(settings.credential_life);
-  if (!settings.prometheus_url.empty()) {
-    if (const auto url = net::check_url(settings.prometheus_url); !url) {
-      return fail(ErrorKind::kInvalid, "--prometheus-url: " + url.error().detail);
-    }
-  }
+  HS_CHECK(check_url("--prometheus-url", settings.prometheus_url));
   options.prometheus_url = settings.prometheus_url;
+  HS_CHECK(check_certificates("--web-ca", settings.web_ca_file));
   options.web_ca_file = settings.web_ca_file;
   HS_CHECK(apply_scaling(settings.scaling, options));
   HS_CHECK(apply_mail(settings.mail, options));

@@ -144,7 +144,7 @@ TEST(ScalingUpAndDown, ARegionShrinksToItsMinimumUnderLoadAndNothingIsDropped) {
   EXPECT_THAT(changes, ElementsAre(Pair(2, 1), Pair(3, 2)));
 }
 
-TEST(ScalingUpAndDown, MaximumsThatCannotBeMeantAreRefused) {
+TEST(ScalingUpAndDown, SettingsThatCannotBeMeantAreRefused) {
   Folder folder;
   const std::vector<std::string> base{"up",        "--data",      folder.path(), "--api", "127.0.0.1:0",
                                       "--gateway", "127.0.0.1:0", "--instances", "16"};
@@ -161,6 +161,11 @@ TEST(ScalingUpAndDown, MaximumsThatCannotBeMeantAreRefused) {
   EXPECT_THAT(refused({"--nodes", "1", "--max-nodes", "2", "--scale-up-cpu", "20"}), HasSubstr("must be less than"));
   EXPECT_THAT(refused({"--scaling-webhook", "ftp://host/"}), HasSubstr("--scaling-webhook"));
   EXPECT_THAT(refused({"--prometheus-url", "localhost:9090"}), HasSubstr("--prometheus-url"));
+  const std::string no_certificate = sample("c-add");
+  EXPECT_THAT(refused({"--web-ca", no_certificate}), HasSubstr("--web-ca: " + no_certificate));
+  EXPECT_THAT(refused({"--smtp-url", "smtp://localhost", "--smtp-from", "a@localhost", "--approvers-mail",
+                       "b@localhost", "--smtp-ca", no_certificate}),
+              HasSubstr("--smtp-ca: " + no_certificate));
 }
 
 TEST(NodeProcesses, OneThatEndsByItselfIsStartedAgainAtTheSameAddress) {
