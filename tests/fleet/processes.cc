@@ -43,7 +43,7 @@ json::value ask(const std::string& origin, const std::string& method, const std:
   request.method = method;
   request.target = target;
   request.body = body;
-  request.timeout = std::chrono::seconds(10);
+  request.timeout = kPatience;
   auto reply = asio::co_spawn(io, client->send(std::move(request)), asio::use_future);
   io.run();
   const auto response = reply.get();

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -14,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPatience = 60s;
+constexpr auto kAnswerPatience = 120s;  // longer than any call may take
 
 std::string text(const json::object& entry, const char* name) {
   const auto* value = entry.if_contains(name);
@@ -25,6 +27,7 @@ std::string text(const json::object& entry, const char* name) {
 Browser::Browser(const std::string& origin) : client_(*net::Client::create(io_.get_executor(), origin)) {}
 
 net::ClientResponse Browser::send(net::ClientRequest request) {
+  request.timeout = kAnswerPatience;
   auto future = asio::co_spawn(io_, client_->send(std::move(request)), asio::use_future);
   io_.restart();
   io_.run();
@@ -133,6 +136,8 @@ AttackTest::AttackTest() {
 
 void AttackTest::deploy(const std::string& sample, std::vector<std::string> options) {
   std::vector<std::string> push{"module", "push", e2e::sample(sample), "--name", sample, "--version", "1.0.0"};
+  // Where a test is not about time, a busy machine may take its own.
+  if (std::ranges::find(options, "--timeout") == options.end()) options.insert(options.end(), {"--timeout", "100"});
   push.insert(push.end(), options.begin(), options.end());
   server_.hotswap(push);
   server_.hotswap({"deploy", sample + "@1.0.0", "--watch"});

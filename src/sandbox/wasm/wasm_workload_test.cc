@@ -233,7 +233,8 @@ TEST_F(WasmWorkloadTest, ManyParametersAreReadAside) {
 }
 
 TEST_F(WasmWorkloadTest, TheCpuPercentageDelaysAGuestWithoutFailingIt) {
-  CallBudget budget{.wall = 60s, .cpu_percent = 20, .cpu_window = 10ms};
+  // Less than it gets from a machine that is busy with other things.
+  CallBudget budget{.wall = 60s, .cpu_percent = 4, .cpu_window = 10ms};
   const auto guests = load("test-guests", {}, budget);
   const auto result = outcome(*guests, "burn", "[100]");
   EXPECT_FALSE(result.failure) << result.message;
