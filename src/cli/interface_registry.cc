@@ -45,6 +45,21 @@ json::object registration_of(const wasm::WitPackage& package, const PushOptions&
   return body;
 }
 
+// The server names the fields that it was sent; whoever pushes knows the files that they came from.
+Failure naming_files(Failure failure, const wasm::WitPackage& package) {
+  for (auto& [field, message] : failure.fields) {
+    if (package.size() == 1 && field == "witDefinition") field = package.front().path;
+    for (std::size_t i = 0; i < package.size(); ++i) {
+      if (field != fmt::format("files[{}].text", i)) continue;
+      field = package[i].path;
+      const std::string repeated = std::filesystem::path(field).filename().string() + ", ";
+      if (message.starts_with(repeated)) message.erase(0, repeated.size());
+      break;
+    }
+  }
+  return failure;
+}
+
 void print_done(Context& context, const json::value& interface) {
   if (context.settings.quiet) return;
   context.out << fmt::format("{}  {}\n", text_of(interface, "interfaceId"), text_of(interface, "status"));
@@ -62,13 +77,13 @@ void print_done(Context& context, const json::value& interface) {
 Outcome<int> push(Context& context, const PushOptions& options) {
   HS_TRY(const auto packages, read_packages(options.path));
   HS_TRY(const auto api, Api::open(context));
-  HS_TRY(auto document,
-         api->post(std::string(kInterfacesPath), json::serialize(registration_of(packages.front(), options))));
+  auto document = api->post(std::string(kInterfacesPath), json::serialize(registration_of(packages.front(), options)));
+  if (!document) return std::unexpected(naming_files(std::move(document).error(), packages.front()));
   if (options.submit) {
-    const auto id = text_of(document.value, "interfaceId");
+    const auto id = text_of(document->value, "interfaceId");
     HS_TRY(document, api->post(path_of(kInterfacesPath, id, "submit")));
   }
-  print_result(context, document, [&] { print_done(context, document.value); });
+  print_result(context, *document, [&] { print_done(context, document->value); });
   return kOk;
 }
 

@@ -207,13 +207,27 @@ TEST_F(InterfaceTest, PushOfAFolderSendsItsFilesAndMaySubmit) {
   EXPECT_EQ(sent.at("files").at(1).at("path"), "b.wit");
 }
 
-TEST_F(InterfaceTest, PushShowsTheServersValidationErrors) {
-  server.on("POST /api/v1/wasm/interfaces", {.status = 400,
-                                             .body = R"({"title": "Bad Request", "status": 400, "detail": "invalid",
-                         "errors": [{"field": "witDefinition", "message": "line 3, column 20: no"}]})",
-                                             .content_type = "application/problem+json"});
+TEST_F(InterfaceTest, PushShowsTheServersValidationErrorsByFile) {
+  const auto refuse = [&](const std::string& field, const std::string& message) {
+    server.on("POST /api/v1/wasm/interfaces",
+              {.status = 400,
+               .body = R"({"title": "Bad Request", "status": 400, "detail": "invalid", "errors": [{"field": ")" +
+                       field + R"(", "message": ")" + message + R"("}]})",
+               .content_type = "application/problem+json"});
+  };
+  refuse("witDefinition", "line 3, column 20: no");
+  refuse("files[1].text", "b.wit, line 1, column 2: no");
+  refuse("files[2].text", "no");
   EXPECT_EQ(console.run({"interface", "push", path("first.wit")}), 1);
-  EXPECT_THAT(console.err, HasSubstr("line 3, column 20"));
+  EXPECT_THAT(console.err, HasSubstr("  " + path("first.wit") + ": line 3, column 20: no\n"));
+
+  std::filesystem::create_directories(path("wit"));
+  write_file("wit/a.wit", "package acme:shop@1.0.0;\n");
+  write_file("wit/b.wit", "interface b {}\n");
+  EXPECT_EQ(console.run({"interface", "push", path("wit")}), 1);
+  EXPECT_THAT(console.err, HasSubstr("  " + path("wit/b.wit") + ": line 1, column 2: no\n"));
+  EXPECT_EQ(console.run({"interface", "push", path("wit")}), 1);
+  EXPECT_THAT(console.err, HasSubstr("  files[2].text: no\n"));
 }
 
 TEST_F(InterfaceTest, LsAndShowPrintWhatIsRegistered) {
