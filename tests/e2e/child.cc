@@ -17,7 +17,7 @@
 namespace hotswap::e2e {
 namespace {
 
-constexpr int kSilenceMs = 60'000;
+constexpr int kSilenceMs = 120'000;
 
 struct Pipe {
   Pipe() {
@@ -29,7 +29,7 @@ struct Pipe {
 // Appends what has arrived on `fd`; false at its end.
 bool read_more(int fd, std::string& text) {
   pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-  if (::poll(&wanted, 1, kSilenceMs) == 0) throw std::runtime_error("the process was silent for a minute");
+  if (::poll(&wanted, 1, kSilenceMs) == 0) throw std::runtime_error("the process was silent for two minutes");
   std::array<char, 65536> buffer;
   const ssize_t size = ::read(fd, buffer.data(), buffer.size());
   if (size <= 0) return false;

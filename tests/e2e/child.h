@@ -20,7 +20,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // The next line, without its end; empty when the stream ended. Throws after a minute of silence.
+  // The next line, without its end; empty when the stream ended. Throws after two minutes of silence.
   std::string out_line();
   std::string err_line();
   // Reads both streams to their ends and waits for the process.

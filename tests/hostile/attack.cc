@@ -59,7 +59,7 @@ void AttackedServer::read_log() {
     try {
       line = child_.err_line();
     } catch (const std::runtime_error&) {
-      continue;  // a minute of silence
+      continue;  // two minutes of silence
     }
     if (line.empty()) return;
     boost::system::error_code error;
