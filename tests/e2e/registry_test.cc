@@ -89,6 +89,11 @@ TEST(MailOptionsTest, AreCheckedWhenTheServerStarts) {
   EXPECT_THAT(ended({"--smtp-url", "smtp://mail", "--smtp-from", "a@b"}).err, HasSubstr("--approvers-mail"));
   EXPECT_THAT(ended({"--smtp-url", "smtp://mail", "--smtp-from", "a@b", "--approvers-mail", "c d"}).err,
               HasSubstr("--approvers-mail"));
+  const std::string no_certificate = sample("c-add");
+  EXPECT_THAT(
+      ended({"--smtp-url", "smtp://mail", "--smtp-from", "a@b", "--approvers-mail", "c@d", "--smtp-ca", no_certificate})
+          .err,
+      HasSubstr("--smtp-ca: " + no_certificate));
 }
 
 }  // namespace

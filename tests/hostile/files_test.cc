@@ -91,7 +91,7 @@ TEST_P(HostileFilesTest, AByteInEachOfManyHolesTakesABlock) {
 
 TEST_P(HostileFilesTest, ManySmallPiecesFillAFolderToItsBound) {
   release({"--dir", "/data:rw", "--disk", "1"});
-  EXPECT_EQ(call("append", {20'000, 1000}), kNoSpace);
+  EXPECT_EQ(call("append", {20'000, 100}), kNoSpace);
   EXPECT_LE(use().bytes, kMiB);
   EXPECT_GT(use().bytes, kMiB / 2);
 }
