@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
@@ -30,6 +31,11 @@ struct PushOptions {
   bool submit = false;
 };
 
+// The field of a registration that a file's text is sent in.
+std::string field_of(const wasm::WitPackage& package, std::size_t file) {
+  return package.size() == 1 ? "witDefinition" : fmt::format("files[{}].text", file);
+}
+
 json::object registration_of(const wasm::WitPackage& package, const PushOptions& options) {
   json::object body{{"compatibility", options.compatibility}};
   if (options.description) body["description"] = *options.description;
@@ -47,15 +53,12 @@ json::object registration_of(const wasm::WitPackage& package, const PushOptions&
 
 // The server names the fields that it was sent; whoever pushes knows the files that they came from.
 Failure naming_files(Failure failure, const wasm::WitPackage& package) {
-  for (auto& [field, message] : failure.fields) {
-    if (package.size() == 1 && field == "witDefinition") field = package.front().path;
-    for (std::size_t i = 0; i < package.size(); ++i) {
-      if (field != fmt::format("files[{}].text", i)) continue;
-      field = package[i].path;
-      const std::string repeated = std::filesystem::path(field).filename().string() + ", ";
-      if (message.starts_with(repeated)) message.erase(0, repeated.size());
-      break;
-    }
+  for (std::size_t i = 0; i < package.size(); ++i) {
+    const auto wrong = std::ranges::find(failure.fields, field_of(package, i), &FieldError::field);
+    if (wrong == failure.fields.end()) continue;
+    wrong->field = package[i].path;
+    const std::string repeated = std::filesystem::path(wrong->field).filename().string() + ", ";
+    if (wrong->message.starts_with(repeated)) wrong->message.erase(0, repeated.size());
   }
   return failure;
 }

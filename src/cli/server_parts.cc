@@ -99,18 +99,12 @@ Result<> apply_bound(std::string_view option, const std::vector<std::string>& wo
   return {};
 }
 
-Result<> check_url(std::string_view option, const std::string& url) {
-  if (url.empty()) return {};
-  if (const auto checked = net::check_url(url); !checked) {
-    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option, checked.error().detail));
-  }
-  return {};
-}
-
-Result<> check_certificates(std::string_view option, const std::string& file) {
-  if (file.empty()) return {};
-  if (const auto checked = net::check_certificates(file); !checked) {
-    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option, checked.error().detail));
+// What `check` finds wrong with the value of an option that may be left out, named by the option.
+template <class Check>
+Result<> checked(std::string_view option, const std::string& value, Check check) {
+  if (value.empty()) return {};
+  if (const auto good = check(value); !good) {
+    return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option, good.error().detail));
   }
   return {};
 }
@@ -127,7 +121,7 @@ Result<> apply_scaling(const ScalingSettings& settings, control::Options& option
     return fail(ErrorKind::kInvalid, fmt::format("--scale-down-cpu {:g} must be less than --scale-up-cpu {:g}",
                                                  settings.down_cpu, settings.up_cpu));
   }
-  HS_CHECK(check_url("--scaling-webhook", settings.webhook));
+  HS_CHECK(checked("--scaling-webhook", settings.webhook, net::check_url));
   options.scaling.enabled = settings.enabled || !settings.webhook.empty();
   options.scaling.triggers = {.busy_percent = settings.up_cpu,
                               .busy_for = std::chrono::seconds(settings.up_after),
@@ -158,11 +152,11 @@ Result<> apply_mail(const MailSettings& settings, control::Options& options) {
           .plain = settings.plain,
           .ca_file = settings.ca_file,
           .timeout = kMailTimeout};
-  if (const auto checked = net::check(smtp); !checked) {
-    const auto& [field, message] = checked.error().fields.front();
+  if (const auto good = net::check(smtp); !good) {
+    const auto& [field, message] = good.error().fields.front();
     return fail(ErrorKind::kInvalid, fmt::format("{}: {}", option_of(field), message));
   }
-  HS_CHECK(check_certificates("--smtp-ca", settings.ca_file));
+  HS_CHECK(checked("--smtp-ca", settings.ca_file, net::check_certificates));
   if (!is_mail_address(settings.from)) return fail(ErrorKind::kInvalid, "--smtp-from: must be an address");
   if (settings.approvers.empty() || settings.approvers.size() > kMailRecipients) {
     return fail(ErrorKind::kInvalid, fmt::format("--approvers-mail: 1 to {} addresses are needed", kMailRecipients));
@@ -274,9 +268,9 @@ Result<> ControlSide::open(Ground& ground, const CommonSettings& common, const C
                       .unhealthy_after = std::chrono::seconds(settings.unhealthy_after)};
   options.deployments_per_hour = settings.deployments_per_hour;
   options.credential_life = std::chrono::seconds(settings.credential_life);
-  HS_CHECK(check_url("--prometheus-url", settings.prometheus_url));
+  HS_CHECK(checked("--prometheus-url", settings.prometheus_url, net::check_url));
   options.prometheus_url = settings.prometheus_url;
-  HS_CHECK(check_certificates("--web-ca", settings.web_ca_file));
+  HS_CHECK(checked("--web-ca", settings.web_ca_file, net::check_certificates));
   options.web_ca_file = settings.web_ca_file;
   HS_CHECK(apply_scaling(settings.scaling, options));
   HS_CHECK(apply_mail(settings.mail, options));
